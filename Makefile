@@ -1,0 +1,26 @@
+# demo and test work from a bare clone; see scripts/setup for what they install.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check format
+
+demo:
+	@PYTHON=$(PYTHON) scripts/setup demo
+	$(BIN)/whinny run examples.products.app:app --port 3001
+
+test:
+	@PYTHON=$(PYTHON) scripts/setup test
+	$(BIN)/pytest
+
+check:
+	@PYTHON=$(PYTHON) scripts/setup check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+
+format:
+	@PYTHON=$(PYTHON) scripts/setup check
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

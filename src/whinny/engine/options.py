@@ -1,0 +1,133 @@
+"""The options of the engine, with the reference server's names in snake case and its defaults; times in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from whinny.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from whinny.engine.request import EngineRequest
+
+TransportName = Literal["polling", "websocket"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieOptions:
+    """The cookie that carries the session id of the engine, for load balancers; nothing reads it here."""
+
+    name: str = "io"
+    path: str = "/"
+    http_only: bool = True
+    same_site: Literal["lax", "strict", "none"] | None = "lax"
+    secure: bool = False
+    max_age: int | None = None
+    domain: str | None = None
+
+    def header(self, value: str) -> str:
+        """The value of the Set-Cookie header."""
+        parts = [f"{self.name}={value}"]
+        if self.max_age is not None:
+            parts.append(f"Max-Age={self.max_age}")
+        if self.domain:
+            parts.append(f"Domain={self.domain}")
+        parts.append(f"Path={self.path}")
+        if self.http_only:
+            parts.append("HttpOnly")
+        if self.secure:
+            parts.append("Secure")
+        if self.same_site:
+            parts.append(f"SameSite={self.same_site.capitalize()}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """How connections are made, kept and bounded.
+
+    - `path`: where the server answers; `add_trailing_slash` asks for the slash behind it.
+    - `transports`, `allow_upgrades`: what a client may use, and whether polling may become WebSocket.
+    - `ping_interval`, `ping_timeout`: seconds between pings, and that a client has to answer one.
+    - `upgrade_timeout`: seconds that an upgrade may take.
+    - `max_http_buffer_size`: bytes of one WebSocket message or one polling request.
+    - `max_send_buffer`: bytes that may wait for one client; then volatile messages are dropped, then the client.
+    - `http_compression`: compress polling answers of at least this many bytes; False for never, True for 1024.
+    - `cookie`: send the session id of the engine as a cookie as well.
+    - `cors_allowed_origins`: other origins whose pages may connect (`"https://app.example"`, or `"*"` for any);
+      `cors_credentials`: whether these pages may send cookies when polling.
+    - `allow_request`: called with each handshake; False or a text refuses it with 403.
+    """
+
+    path: str = "/socket.io"
+    add_trailing_slash: bool = True
+    transports: Sequence[TransportName] = ("polling", "websocket")
+    allow_upgrades: bool = True
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    upgrade_timeout: float = 10.0
+    max_http_buffer_size: int = 1_000_000
+    max_send_buffer: int = 4 * 1024 * 1024
+    http_compression: bool | int = True
+    cookie: CookieOptions | bool = False
+    cors_allowed_origins: Sequence[str] | str = ()
+    cors_credentials: bool = False
+    allow_request: Callable[[EngineRequest], bool | str] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError that names the option and what it must be."""
+        self._check("path", self.path.startswith("/"), "a path that begins with a slash")
+        known = bool(self.transports) and set(self.transports) <= {"polling", "websocket"}
+        self._check("transports", known and not isinstance(self.transports, str), "a list of 'polling', 'websocket'")
+        for name in ("ping_interval", "ping_timeout", "upgrade_timeout"):
+            self._check_seconds(name)
+        for name in ("max_http_buffer_size", "max_send_buffer"):
+            self._check_count(name)
+        self._check("http_compression", self.http_compression >= 0, "True, False or a number of bytes")
+        for origin in self.allowed_origins:
+            plain = origin in ("*", "null") or ("://" in origin and not origin.endswith("/"))
+            self._check("cors_allowed_origins", plain, "origins such as 'https://app.example', or '*'")
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """`cors_allowed_origins` as a tuple, a single one given as a text included."""
+        given = self.cors_allowed_origins
+        return (given,) if isinstance(given, str) else tuple(given)
+
+    @property
+    def full_path(self) -> str:
+        """The prefix of the requests that the engine answers."""
+        path = self.path.rstrip("/")
+        return path + "/" if self.add_trailing_slash or not path else path
+
+    @property
+    def compression_threshold(self) -> int | None:
+        """Bytes from which polling answers are compressed; None for never."""
+        if self.http_compression is False:
+            return None
+        return 1024 if self.http_compression is True else self.http_compression
+
+    @property
+    def cookie_options(self) -> CookieOptions | None:
+        """The cookie to send, if any."""
+        if self.cookie is True:
+            return CookieOptions()
+        return self.cookie or None
+
+    def _check(self, name: str, good: bool, wanted: str) -> None:
+        if not good:
+            raise ConfigurationError(f"The server option {name}={getattr(self, name)!r} is wrong: it must be {wanted}.")
+
+    def _check_seconds(self, name: str) -> None:
+        value: Any = getattr(self, name)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        self._check(name, number and 0 < value < float("inf"), "a number of seconds above 0")
+
+    def _check_count(self, name: str) -> None:
+        value: Any = getattr(self, name)
+        self._check(name, isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number above 0")
+
+    def differences(self, other: EngineOptions) -> list[str]:
+        """The names of the options in which `other` differs."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != getattr(other, field.name, None)]

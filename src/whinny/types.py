@@ -1,0 +1,18 @@
+"""Types that several rooms of the house name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+DisconnectReason = Literal[
+    "transport error",
+    "transport close",
+    "forced close",
+    "ping timeout",
+    "parse error",
+    "server shutting down",
+    "forced server close",
+    "client namespace disconnect",
+    "server namespace disconnect",
+]
+"""Why a client is gone, in the words of the reference server."""

@@ -1,0 +1,190 @@
+// Events, acks and errors.
+
+import assert from "node:assert/strict";
+import { INTERNAL, ask, freshLabel, gather, next, ok, range, scenario, settled } from "../world.mjs";
+
+scenario("echo with ack", "The ack of a response is its envelope.", async (world) => {
+  const socket = await world.connect();
+  assert.deepEqual(await ask(socket, "echo", "one"), { status: "ok", data: "one" });
+  assert.deepEqual(await ask(socket, "echo", { a: [1, { b: null }] }), { status: "ok", data: { a: [1, { b: null }] } });
+  assert.deepEqual(await ask(socket, "respond", "error", "no"), { status: "error", error: "no" });
+  assert.deepEqual(await ask(socket, "respond", "ok bare"), { status: "ok" });
+  assert.deepEqual(await ask(socket, "respond", "error bare"), { status: "error" });
+  assert.deepEqual(await ask(socket, "respond", "ok", null), { status: "ok", data: null });
+  assert.deepEqual(await ask(socket, "respond", "error", null), { status: "error", error: null });
+});
+
+scenario("many acks at once", "Each of many outstanding acks reaches its own callback.", async (world) => {
+  const socket = await world.connect();
+  const answers = await Promise.all(range(200).map((n) => ok(socket, "echo", n)));
+  assert.deepEqual(answers, range(200));
+});
+
+scenario("acks out of order", "A slow async method holds up no other event, and its answer is its own.", async (world) => {
+  const socket = await world.connect();
+  const finished = [];
+  const slow = ok(socket, "echo later", 0.15, "slow").then((answer) => finished.push(answer));
+  const fast = ok(socket, "echo", "fast").then((answer) => finished.push(answer));
+  await Promise.all([slow, fast]);
+  assert.deepEqual(finished, ["fast", "slow"]);
+});
+
+scenario("ack of the client", "emit_with_ack returns what the client's callback was given.", async (world) => {
+  const socket = await world.connect();
+  socket.on("question", (question, callback) => callback({ heard: question, answer: 42 }));
+  const answer = await ok(socket, "ask me", { question: "why?", timeout: 5 });
+  assert.deepEqual(answer, { heard: "why?", answer: 42 });
+});
+
+scenario("ack of the client fails", "emit_with_ack raises AckTimeout for a client that does not answer.", async (world) => {
+  const socket = await world.connect();
+  socket.on("question", () => {});
+  const began = Date.now();
+  assert.deepEqual(await ask(socket, "ask me", { question: "why?", timeout: 0.1 }), {
+    status: "error",
+    error: "AckTimeout",
+  });
+  assert(Date.now() - began >= 90);
+  assert.equal(await ok(socket, "echo", "still here"), "still here");
+});
+
+scenario("late ack of the client", "An answer after the timeout disturbs nothing.", async (world) => {
+  const socket = await world.connect();
+  let answer;
+  socket.once("question", (_, callback) => (answer = callback));
+  assert.equal((await ask(socket, "ask me", { question: "first", timeout: 0.05 })).error, "AckTimeout");
+  answer("too late");
+  answer = null;
+  socket.once("question", (question, callback) => callback(`answer to ${question}`));
+  assert.equal(await ok(socket, "ask me", { question: "second", timeout: 5 }), "answer to second");
+});
+
+scenario("the asked client leaves", "emit_with_ack raises ClientDisconnected when the client leaves.", async (world) => {
+  const label = freshLabel("asked");
+  const socket = await world.connect();
+  const asked = next(socket, "question");
+  socket.emit("ask me", { question: "why?", timeout: 60, label });
+  await asked;
+  socket.disconnect();
+  const watcher = await world.connect();
+  assert.equal(await ok(watcher, "noted", label), "ClientDisconnected");
+});
+
+scenario("several questions at once", "Answers find their questions, in whatever order they come.", async (world) => {
+  const socket = await world.connect();
+  const waiting = [];
+  socket.on("question", (question, callback) => {
+    waiting.push(() => callback(`answer to ${question}`));
+    if (waiting.length === 20) waiting.reverse().forEach((answer) => answer());
+  });
+  const answers = await Promise.all(range(20).map((n) => ok(socket, "ask me", { question: n, timeout: 5 })));
+  assert.deepEqual(answers, range(20).map((n) => `answer to ${n}`));
+});
+
+scenario("no answer to None", "A method that returns None does not call the client's callback.", async (world) => {
+  const socket = await world.connect();
+  let called = false;
+  const ran = next(socket, "silence kept");
+  socket.emit("keep silent", 1, () => (called = true));
+  await ran;
+  await settled(socket);
+  assert.equal(called, false);
+});
+
+scenario("event without callback", "An event without callback runs its method.", async (world) => {
+  const socket = await world.connect();
+  const sent = next(socket, "sent back");
+  socket.emit("send back", "x");
+  assert.deepEqual(await sent, ["x"]);
+  const heard = [];
+  socket.onAny((...args) => heard.push(args));
+  socket.emit("echo", "nobody listens");
+  socket.emit("fail");
+  socket.emit("no such event");
+  await settled(socket);
+  assert.deepEqual(heard, []);
+});
+
+scenario("unknown event", "An event that nobody handles gets an error, and only if it asked for an ack.", async (world) => {
+  const socket = await world.connect();
+  socket.emit("nobody handles this");
+  for (const name of ["nobody handles this", "", "été 🐎", "half \ud83d", "__init__", "on_connection", "17"]) {
+    const answer = await ask(socket, name, 1);
+    assert.equal(answer.status, "error");
+    assert.equal(answer.error.code, "UNKNOWN_EVENT");
+    assert.equal(typeof answer.error.message, "string");
+  }
+});
+
+scenario("method that raises", "An error of a method reaches the client masked, whether def or async def.", async (world) => {
+  const socket = await world.connect();
+  assert.deepEqual(await ask(socket, "fail"), INTERNAL);
+  assert.deepEqual(await ask(socket, "fail later"), INTERNAL);
+  assert.equal(await ok(socket, "echo", "still here"), "still here");
+});
+
+scenario("wrong return value", "A return value that is no response is an internal error.", async (world) => {
+  const socket = await world.connect();
+  assert.deepEqual(await ask(socket, "return a string"), INTERNAL);
+});
+
+scenario("validation", "A payload that breaks the schema gets all its errors, and the method does not run.", async (world) => {
+  const socket = await world.connect();
+  assert.deepEqual(await ask(socket, "create product", { name: "saddle" }), { status: "ok", data: "saddle" });
+  const answer = await ask(socket, "create product", { price: "x", colour: 1 });
+  assert.equal(answer.status, "error");
+  assert.equal(answer.error.code, "VALIDATION_PAYLOAD_ERROR");
+  const errors = answer.error.payload;
+  assert.deepEqual(errors.map((error) => error.keyword).sort(), ["additionalProperties", "required", "type"]);
+  const required = errors.find((error) => error.keyword === "required");
+  assert.deepEqual(required, {
+    instancePath: "",
+    schemaPath: "#/required",
+    keyword: "required",
+    params: { missingProperty: "name" },
+    message: "must have required property 'name'",
+  });
+  const type = errors.find((error) => error.keyword === "type");
+  assert.deepEqual([type.instancePath, type.schemaPath, type.params], [
+    "/price",
+    "#/properties/price/type",
+    { type: "number" },
+  ]);
+  const binary = await ask(socket, "create product", { name: Buffer.from("saddle") });
+  assert.equal(binary.error.code, "VALIDATION_PAYLOAD_ERROR");
+  assert.deepEqual(binary.error.payload.map((error) => [error.keyword, error.instancePath]), [["type", "/name"]]);
+  assert.equal((await ask(socket, "create product")).error.code, "VALIDATION_PAYLOAD_ERROR");
+});
+
+scenario("emitted responses", "A response given to emit arrives as its envelope, any other value as it is.", async (world) => {
+  const socket = await world.connect();
+  const kinds = gather(socket, "kind");
+  await ok(socket, "emit kinds");
+  await settled(socket);
+  assert.deepEqual(kinds, [
+    [{ status: "ok", data: "x" }],
+    [{ status: "ok" }],
+    [{ status: "ok", data: null }],
+    [{ status: "error", error: "e" }],
+    [{ status: "error" }],
+    ["raw"],
+    [{ status: "raw" }],
+    [null],
+    [],
+    [1, { status: "ok", data: [2, Buffer.from([3])] }, "three"],
+  ]);
+});
+
+scenario("emitted responses to rooms", "Responses become envelopes in broadcasts and in the server's emits.", async (world) => {
+  const [one, two] = [await world.connect(), await world.connect()];
+  const room = freshLabel("room");
+  await ok(two, "join", [room]);
+  const kinds = gather(two, "kind");
+  await ok(one, "emit kinds to", room);
+  await settled(two);
+  assert.deepEqual(kinds, [
+    [{ status: "ok", data: "to" }],
+    [{ status: "error", error: "server" }],
+    [{ status: "ok", data: "broadcast" }],
+  ]);
+});

@@ -1,0 +1,110 @@
+"""Starts a real server process on a free port and stops it again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+
+Kind = Literal["whinny", "uvicorn", "hypercorn"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def command(kind: Kind, app: str, port: int, args: Sequence[str]) -> list[str]:
+    if kind == "whinny":
+        return [sys.executable, "-m", "whinny.cli", "run", app, "--host", "127.0.0.1", "--port", str(port), *args]
+    if kind == "uvicorn":
+        return [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), *args]
+    return [sys.executable, "-m", "hypercorn", app, "--bind", f"127.0.0.1:{port}", *args]
+
+
+@dataclass
+class ServerProcess:
+    """A server in a process of its own; `log` is what it has printed so far."""
+
+    port: int
+    argv: list[str]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    output: IO[bytes] = field(default_factory=TemporaryFile)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        return os.pread(self.output.fileno(), 10_000_000, 0).decode(errors="replace")
+
+    def start(self, timeout: float = 20) -> None:
+        """Start the process and wait until its port answers; the same port each time."""
+        self.process = subprocess.Popen(
+            self.argv, cwd=TESTS, env=self.environment, stdout=self.output, stderr=subprocess.STDOUT
+        )
+        end = time.monotonic() + timeout
+        while True:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended at start-up:\n{self.log}")
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            if time.monotonic() > end:
+                self.stop(signal.SIGKILL)
+                raise RuntimeError(f"the server did not answer within {timeout} s:\n{self.log}")
+            time.sleep(0.02)
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM, timeout: float = 20) -> float:
+        """Send `sig`, wait for the end and return how many seconds it took."""
+        assert self.process is not None
+        began = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise RuntimeError(f"the server did not end within {timeout} s:\n{self.log}") from None
+        return time.monotonic() - began
+
+
+@contextmanager
+def serve(
+    app: str, *, by: Kind = "whinny", env: Mapping[str, str] | None = None, args: Sequence[str] = ()
+) -> Iterator[ServerProcess]:
+    """Serve `app` ("apps.scenarios:app", seen from tests/) until the block ends."""
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{ROOT}", "PYTHONUNBUFFERED": "1", **(env or {})}
+    server = ServerProcess(port, command(by, app, port, args), environment)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(signal.SIGKILL)
+        server.output.close()
