@@ -1,0 +1,60 @@
+"""The `whinny` command."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from whinny.errors import ConfigurationError
+from whinny.serving.run import serve
+
+
+@click.group()
+@click.version_option(package_name="whinny")
+def main() -> None:
+    """Real-time communication for Python web apps."""
+
+
+def _server_options(host: str) -> Any:
+    def decorate(command: Any) -> Any:
+        for option in (
+            click.argument("app"),
+            click.option("--host", default=host, show_default=True, help="The address to listen on."),
+            click.option("--port", default=8000, show_default=True, help="The port to listen on."),
+            click.option("--root-path", default="", help="The path under which a proxy serves the app."),
+            click.option("--forwarded-allow-ips", default=None, help="Proxies whose X-Forwarded-* headers count."),
+            click.option("--ssl-keyfile", default=None, type=click.Path(exists=True), help="The key for TLS."),
+            click.option("--ssl-certfile", default=None, type=click.Path(exists=True), help="The certificate for TLS."),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _serve(app: str, **settings: Any) -> None:
+    try:
+        serve(app, **settings)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@_server_options("0.0.0.0")  # noqa: S104 - what a container or a proxy needs
+def run(app: str, **settings: Any) -> None:
+    """Serve APP, written as module:attribute, in production."""
+    _serve(app, **settings)
+
+
+@main.command()
+@_server_options("127.0.0.1")
+def dev(app: str, **settings: Any) -> None:
+    """Serve APP for development: with debug on, and reloaded when its files change."""
+    os.environ.setdefault("WHINNY_DEBUG", "1")
+    _serve(app, reload=True, debug=True, **settings)
+
+
+if __name__ == "__main__":
+    main()

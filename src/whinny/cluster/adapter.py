@@ -1,0 +1,114 @@
+"""Who is in which room, and how a message reaches them: the tables of one namespace on this server.
+
+Costs: joining and leaving are O(1) a room, removing a member is O(its rooms), a broadcast is O(its receivers). Each
+member is in the room of its own id; that room is no entry of the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from whinny.engine import Packet
+
+
+class Member(Protocol):
+    """What an adapter needs of a socket."""
+
+    @property
+    def id(self) -> str:
+        """The socket's id, which is also the name of a room that it is always in."""
+
+    def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
+        """Send encoded packets. Must not change the adapter's tables before it returns."""
+
+
+M = TypeVar("M", bound=Member)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Whom something concerns: the members of any of `rooms` (all if there are none), but of none of `excluded`."""
+
+    rooms: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+class MemoryAdapter(Generic[M]):
+    """A cluster of one."""
+
+    __slots__ = ("_joined", "_rooms", "members")
+
+    def __init__(self) -> None:
+        self.members: dict[str, M] = {}
+        self._rooms: dict[str, set[M]] = {}
+        self._joined: dict[M, set[str]] = {}
+
+    def add(self, member: M) -> None:
+        """A new member, in no room but its own."""
+        self.members[member.id] = member
+
+    def remove(self, member: M) -> None:
+        """The member leaves all its rooms and the namespace; one that is not there is ignored."""
+        self.members.pop(member.id, None)
+        for room in self._joined.pop(member, ()):
+            self._discard(member, room)
+
+    def join(self, member: M, rooms: Iterable[str]) -> None:
+        """The member enters rooms; rooms are made when they are first entered."""
+        for room in rooms:
+            if room != member.id:
+                self._rooms.setdefault(room, set()).add(member)
+                self._joined.setdefault(member, set()).add(room)
+
+    def leave(self, member: M, rooms: Iterable[str]) -> None:
+        """The member leaves rooms; rooms that it is not in are ignored. Nobody leaves the room of its own id."""
+        joined = self._joined.get(member)
+        for room in rooms:
+            if joined and room in joined:
+                joined.remove(room)
+                self._discard(member, room)
+        if joined is not None and not joined:
+            del self._joined[member]
+
+    def rooms_of(self, member: M) -> frozenset[str]:
+        """The rooms of a member, that of its own id among them."""
+        return frozenset((member.id, *self._joined.get(member, ())))
+
+    def room_names(self) -> frozenset[str]:
+        """The rooms that members have joined, without those of their own ids."""
+        return frozenset(self._rooms)
+
+    def select(self, selection: Selection) -> Collection[M]:
+        """The members that are meant, each once. A view of the tables where that is possible: do not keep it."""
+        if not selection.excluded:
+            if not selection.rooms:
+                return self.members.values()
+            if len(selection.rooms) == 1:
+                return self._room(selection.rooms[0])
+            return set().union(*(self._room(room) for room in selection.rooms))
+        excluded: set[M] = set().union(*(self._room(room) for room in selection.excluded))
+        if not selection.rooms:
+            return [member for member in self.members.values() if member not in excluded]
+        if len(selection.rooms) == 1:
+            return [member for member in self._room(selection.rooms[0]) if member not in excluded]
+        return set().union(*(self._room(room) for room in selection.rooms)) - excluded
+
+    def broadcast(self, packets: Sequence[Packet], selection: Selection, volatile: bool) -> None:
+        """Send the same encoded packets to all who are meant."""
+        for member in self.select(selection):
+            member.deliver(packets, volatile)
+
+    def _room(self, room: str) -> Collection[M]:
+        joined = self._rooms.get(room)
+        own = self.members.get(room)
+        if own is None:
+            return joined or ()
+        return {own, *joined} if joined else (own,)
+
+    def _discard(self, member: M, room: str) -> None:
+        members = self._rooms[room]
+        members.discard(member)
+        if not members:
+            del self._rooms[room]

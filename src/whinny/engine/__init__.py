@@ -1,0 +1,32 @@
+"""Engine.IO v4: one client is one ordered stream of text and binary messages."""
+
+from whinny.engine.connection import Connection, ConnectionHandler
+from whinny.engine.engine import FORBIDDEN, Engine, Rejection, new_sid
+from whinny.engine.options import CookieOptions, EngineOptions, TransportName
+from whinny.engine.packet import Packet, decode_payload, encode_payload, message
+from whinny.engine.polling import Overlap, PollingTransport
+from whinny.engine.request import EngineRequest
+from whinny.engine.transport import Peer, Transport
+from whinny.engine.upgrade import Upgrade
+
+__all__ = [
+    "FORBIDDEN",
+    "Connection",
+    "ConnectionHandler",
+    "CookieOptions",
+    "Engine",
+    "EngineOptions",
+    "EngineRequest",
+    "Overlap",
+    "Packet",
+    "Peer",
+    "PollingTransport",
+    "Rejection",
+    "Transport",
+    "TransportName",
+    "Upgrade",
+    "decode_payload",
+    "encode_payload",
+    "message",
+    "new_sid",
+]

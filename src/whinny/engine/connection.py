@@ -1,0 +1,204 @@
+"""One client: an ordered stream of messages in both directions, whatever carries them.
+
+States go open → closing → closed, or straight to closed. `closing` waits for the packets that were sent before it;
+`closed` is final, and only there the handler hears of the end, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from whinny.engine.packet import CLOSE, PING, Packet
+
+if TYPE_CHECKING:
+    from whinny.engine.engine import Engine
+    from whinny.engine.request import EngineRequest
+    from whinny.engine.transport import Transport
+    from whinny.engine.upgrade import Upgrade
+
+
+CLOSE_TIMEOUT: Final = 30.0
+"""Seconds that an orderly close may take, as in the reference server."""
+
+
+class ConnectionHandler(Protocol):
+    """What the layer above does with a connection."""
+
+    def on_message(self, data: str | bytes) -> None:
+        """A message came in; messages come in order."""
+
+    def on_close(self, reason: str, description: str) -> None:
+        """The connection is closed; called once. `reason` is one of the reference server's."""
+
+
+class Connection:
+    """A client of the engine. Made by `Engine.open`; all methods belong to the event loop's thread."""
+
+    __slots__ = (
+        "__weakref__",
+        "_buffer",
+        "_buffered",
+        "_deadline",
+        "_engine",
+        "_paused",
+        "_taken",
+        "handler",
+        "id",
+        "request",
+        "state",
+        "transport",
+        "upgrade",
+        "upgraded",
+    )
+
+    handler: ConnectionHandler
+
+    def __init__(self, engine: Engine, sid: str, request: EngineRequest, transport: Transport) -> None:
+        self._engine = engine
+        self._buffer: list[Packet] = []
+        self._buffered = 0  # bytes in the buffer
+        self._taken = 0  # bytes that the transport took and has not reported as sent
+        self._paused = False
+        self._deadline: asyncio.TimerHandle | None = None  # of an orderly close
+        self.id = sid
+        self.request = request
+        self.transport = transport
+        self.state: Literal["open", "closing", "closed"] = "open"
+        self.upgrade: Upgrade | None = None
+        self.upgraded = False
+
+    # out
+
+    def send(self, packet: Packet, volatile: bool = False) -> None:
+        """Queue a packet and have it written as soon as the transport can.
+
+        Dropped when the connection is not open, or if it is volatile and the transport is not ready. When more than
+        `max_send_buffer` bytes wait, volatile packets are dropped, and any other packet ends the connection.
+        """
+        if self.state != "open" or (volatile and not self.transport.ready):
+            return
+        waiting = self._buffered + self._taken
+        if waiting and waiting + packet.size > self._engine.options.max_send_buffer:
+            if not volatile:
+                self.overflow()
+            return
+        self._buffered += packet.size
+        self._buffer.append(packet)
+        self.transport.wake()
+
+    def overflow(self) -> None:
+        """More waits for the client than it may: end the connection."""
+        # The end comes in the next turn of the loop: a broadcast is running over the table that it changes.
+        self.state = "closing"
+        self._buffer, self._buffered = [], 0
+        asyncio.get_running_loop().call_soon(
+            self.end, "transport error", "the client reads too slowly: max_send_buffer is exceeded"
+        )
+
+    def take(self) -> list[Packet]:
+        """All packets that wait, for the transport."""
+        packets = self._buffer
+        if packets:
+            self._taken += self._buffered
+            self._buffer, self._buffered = [], 0
+        return packets
+
+    def sent(self) -> None:
+        """The transport has written all that it took."""
+        self._taken = 0
+        if self.state == "closing" and not self._buffer:
+            self.end("forced close")
+
+    @property
+    def waiting(self) -> bool:
+        """Whether packets wait for the transport."""
+        return bool(self._buffer)
+
+    # in
+
+    def receive(self, wire: str | bytes) -> None:
+        """A packet from the transport: Engine.IO v4 §Protocol, the server's side."""
+        if self.state != "open":
+            return
+        if type(wire) is not str:
+            self._engine.heartbeat.heard(self)
+            self.handler.on_message(wire)
+            return
+        kind = wire[:1]
+        if kind == "4":
+            self._engine.heartbeat.heard(self)
+            self.handler.on_message(wire[1:])
+        elif kind == "3":
+            self._engine.heartbeat.answered(self)
+        elif kind == "1":
+            self.end("transport close")
+        elif kind == "2":
+            self.end("transport error", "invalid heartbeat direction")
+        elif kind not in ("0", "5", "6"):
+            self.end("parse error", "unknown packet type")
+
+    def ping(self) -> None:
+        """Ask the client whether it is there."""
+        self.send(PING)
+
+    def pause(self) -> None:
+        """Read no further messages for now: the handler is busy."""
+        self._paused = True
+        self.transport.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._paused = False
+        self.transport.resume()
+
+    # the end
+
+    def close(self) -> None:
+        """Close from this side, once all that was sent has gone out.
+
+        A client that polls is told by a close packet, for which its next poll is awaited.
+        """
+        if self.state != "open":
+            return
+        self.state = "closing"
+        self._deadline = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.end, "forced close")
+        if self.transport.name == "polling":
+            self._buffer.append(CLOSE)
+            self.transport.wake()
+        elif not self._buffer and not self._taken:
+            self.end("forced close")
+
+    def lost(self, transport: Transport, reason: str, description: str = "") -> None:
+        """A transport failed; that of an earlier time does not matter."""
+        if transport is self.transport:
+            self.end(reason, description)
+
+    def end(self, reason: str, description: str = "", code: int = 1000) -> None:
+        """Close at once and tell the handler."""
+        if self.state == "closed":
+            return
+        self.state = "closed"
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self.upgrade is not None:
+            self.upgrade.abandon()
+        self._engine.forget(self)
+        self.transport.close(code)
+        self._buffer, self._buffered = [], 0
+        self.handler.on_close(reason, description)
+
+    # the change of transport
+
+    def adopt(self, transport: Transport) -> None:
+        """Go on over another transport; what waits goes out there."""
+        former, self.transport = self.transport, transport
+        self.upgrade, self.upgraded = None, True
+        former.close()
+        self._taken = 0
+        if self._paused:
+            transport.pause()
+        if self._buffer:
+            transport.wake()
+        elif self.state == "closing":
+            self.end("forced close")

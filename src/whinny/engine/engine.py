@@ -1,0 +1,121 @@
+"""The table of connections, and who may become one: the checks of handshakes and of requests with a session id."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from whinny.engine.connection import Connection, ConnectionHandler
+from whinny.engine.heartbeat import Heartbeat
+from whinny.engine.packet import Packet
+
+if TYPE_CHECKING:
+    from whinny.engine.options import EngineOptions
+    from whinny.engine.request import EngineRequest
+    from whinny.engine.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a request is not served: the code and message of the protocol, and the HTTP status."""
+
+    code: int
+    message: str
+    status: int = 400
+
+    @property
+    def body(self) -> bytes:
+        """The JSON that the reference server answers over HTTP."""
+        return msgspec.json.encode({"code": self.code, "message": self.message})
+
+
+TRANSPORT_UNKNOWN: Final = Rejection(0, "Transport unknown")
+SESSION_UNKNOWN: Final = Rejection(1, "Session ID unknown")
+BAD_HANDSHAKE_METHOD: Final = Rejection(2, "Bad handshake method")
+BAD_REQUEST: Final = Rejection(3, "Bad request")
+FORBIDDEN: Final = Rejection(4, "Forbidden", 403)
+UNSUPPORTED_VERSION: Final = Rejection(5, "Unsupported protocol version")
+
+
+def new_sid() -> str:
+    """A session id as long as the reference server's: 20 characters, 120 random bits."""
+    return secrets.token_urlsafe(15)
+
+
+class Engine:
+    """All connections of a server. `on_connection` gives each new one its handler."""
+
+    def __init__(self, options: EngineOptions, on_connection: Callable[[Connection], ConnectionHandler]) -> None:
+        self.options = options
+        self.connections: dict[str, Connection] = {}
+        self.heartbeat = Heartbeat(options.ping_interval, options.ping_timeout)
+        self.closing = False
+        self._on_connection = on_connection
+        self._full_upgrades = ["websocket"] if options.allow_upgrades and "websocket" in options.transports else []
+
+    def verify(self, request: EngineRequest, websocket: bool) -> Rejection | None:
+        """Whether the engine serves this request; `websocket` says that it is a WebSocket handshake.
+
+        The order of the checks is the reference server's. Origins are not checked here.
+        """
+        query = request.query
+        transport = query.get("transport")
+        if transport not in self.options.transports:
+            return TRANSPORT_UNKNOWN
+        if sid := query.get("sid"):
+            connection = self.connections.get(sid)
+            if connection is None:
+                return SESSION_UNKNOWN
+            if (not websocket and connection.transport.name != transport) or query.get("EIO") != "4":
+                return BAD_REQUEST
+            return None
+        if request.method != "GET":
+            return BAD_HANDSHAKE_METHOD
+        if transport == "websocket" and not websocket:
+            return BAD_REQUEST
+        if query.get("EIO") != "4":
+            return UNSUPPORTED_VERSION
+        if self.options.allow_request is not None:
+            verdict = self.options.allow_request(request)
+            if verdict is not True:
+                return Rejection(4, verdict or FORBIDDEN.message, 403)
+        return None
+
+    def open(self, request: EngineRequest, transport: Transport, sid: str | None = None) -> Connection:
+        """Make a connection of a verified handshake; its OPEN packet waits for the transport."""
+        sid = sid or new_sid()
+        connection = transport.peer = Connection(self, sid, request, transport)
+        options = self.options
+        opening = {
+            "sid": sid,
+            "upgrades": self._full_upgrades if transport.name == "polling" else [],
+            "pingInterval": round(options.ping_interval * 1000),
+            "pingTimeout": round(options.ping_timeout * 1000),
+            "maxPayload": options.max_http_buffer_size,
+        }
+        self.connections[sid] = connection
+        self.heartbeat.add(connection)
+        connection.handler = self._on_connection(connection)
+        connection.send(Packet("0" + msgspec.json.encode(opening).decode()))
+        return connection
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is closed."""
+        self.connections.pop(connection.id, None)
+        self.heartbeat.remove(connection)
+
+    def close(self) -> None:
+        """Take no more handshakes and close all connections once what was sent to them has gone out."""
+        self.closing = True
+        for connection in list(self.connections.values()):
+            connection.close()
+
+    def discard(self) -> None:
+        """Close at once what is still there."""
+        for connection in list(self.connections.values()):
+            connection.end("forced close", code=1001)
+        self.heartbeat.stop()

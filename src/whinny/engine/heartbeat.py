@@ -1,0 +1,96 @@
+"""Pings for all connections with one timer (Engine.IO v4 §Heartbeat).
+
+Every connection waits either for its next ping or for its pong. As all share one interval and one timeout, each of
+the two queues is in the order of its deadlines: the first entry is the next one due, and a change costs O(1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from whinny.engine.connection import Connection
+
+SLACK: Final = 0.01
+"""Seconds that a deadline may be early, so that one timer serves the connections of one moment."""
+
+
+class Heartbeat:
+    """Sends pings and ends the connections that do not answer."""
+
+    __slots__ = ("_interval", "_timeout", "_timer", "_to_answer", "_to_ping")
+
+    def __init__(self, interval: float, timeout: float) -> None:
+        self._interval = interval
+        self._timeout = timeout
+        self._to_ping: OrderedDict[Connection, float] = OrderedDict()
+        self._to_answer: OrderedDict[Connection, float] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._to_ping) + len(self._to_answer)
+
+    def add(self, connection: Connection) -> None:
+        """A new connection: its first ping comes after one interval."""
+        self._put(self._to_ping, connection, self._interval)
+
+    def remove(self, connection: Connection) -> None:
+        """The connection is closed."""
+        self._to_ping.pop(connection, None)
+        self._to_answer.pop(connection, None)
+
+    def answered(self, connection: Connection) -> None:
+        """A pong came: the next ping is one interval away."""
+        self.remove(connection)
+        self._put(self._to_ping, connection, self._interval)
+
+    def heard(self, connection: Connection) -> None:
+        """A message came. A pong may be stuck behind it, so a connection that owes one gets its timeout anew.
+
+        Once for each ping: the negative deadline is the mark that this was done.
+        """
+        if self._to_answer and self._to_answer.get(connection, -1.0) > 0:
+            self._to_answer[connection] = -(asyncio.get_running_loop().time() + self._timeout)
+            self._to_answer.move_to_end(connection)
+
+    def stop(self) -> None:
+        """No more pings."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._to_ping.clear()
+        self._to_answer.clear()
+
+    def _put(self, queue: OrderedDict[Connection, float], connection: Connection, delay: float) -> None:
+        due = asyncio.get_running_loop().time() + delay
+        queue[connection] = due
+        self._schedule(due)
+
+    def _schedule(self, due: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time() + SLACK
+        while self._to_answer:
+            connection, due = next(iter(self._to_answer.items()))
+            if abs(due) > now:
+                break
+            del self._to_answer[connection]
+            connection.end("ping timeout")
+        while self._to_ping:
+            connection, due = next(iter(self._to_ping.items()))
+            if due > now:
+                break
+            del self._to_ping[connection]
+            self._put(self._to_answer, connection, self._timeout)
+            connection.ping()
+        for queue in (self._to_answer, self._to_ping):
+            if queue:
+                self._schedule(abs(next(iter(queue.values()))))

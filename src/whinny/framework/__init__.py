@@ -1,0 +1,22 @@
+"""What HTTP and WebSocket controllers share: services, hooks, validation, errors, settings."""
+
+from whinny.framework.errors import INTERNAL_ERROR, render_error
+from whinny.framework.hooks import Hook, HookDecorator, class_hooks, method_hooks
+from whinny.framework.services import ServiceManager, dependency, services_of
+from whinny.framework.settings import Settings
+from whinny.framework.validation import AjvError, SchemaValidator
+
+__all__ = [
+    "INTERNAL_ERROR",
+    "AjvError",
+    "Hook",
+    "HookDecorator",
+    "SchemaValidator",
+    "ServiceManager",
+    "Settings",
+    "class_hooks",
+    "dependency",
+    "method_hooks",
+    "render_error",
+    "services_of",
+]

@@ -1,0 +1,109 @@
+"""Services: one object of a class for the whole app, made when it is first asked for."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final, Generic, TypeVar, cast, overload
+
+from whinny.errors import ConfigurationError
+from whinny.framework.settings import Settings
+
+T = TypeVar("T")
+
+_MANAGER: Final = "_whinny_services"
+
+
+class ServiceManager:
+    """Makes and keeps the services of an app.
+
+    A service is any class that can be made without arguments. What it needs, it names by `dependency`. Its methods
+    `boot()` and `close()`, `def` or `async def`, run when the app starts and, in the reverse order, when it stops.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.from_environment()
+        self._services: dict[type, Any] = {ServiceManager: self}
+        self._making: list[type] = []
+        self._booted: list[Any] = []
+
+    def get(self, cls: type[T]) -> T:
+        """The service of this class. Raises ConfigurationError for a cycle of dependencies, naming the way round."""
+        if cls not in self._services:
+            self._services[cls] = self._make(cls)
+        return cast("T", self._services[cls])
+
+    def set(self, cls: type[T], service: T) -> ServiceManager:
+        """Use this object as the service of the class."""
+        self._services[cls] = service
+        return self
+
+    def _make(self, cls: type[T]) -> T:
+        if cls in self._making:
+            way = " → ".join(each.__name__ for each in [*self._making[self._making.index(cls) :], cls])
+            raise ConfigurationError(f"These services need each other while they are made: {way}.")
+        if inspect.isabstract(cls):
+            raise ConfigurationError(f"{cls.__name__} is abstract: give an object of it with set({cls.__name__}, …).")
+        self._making.append(cls)
+        try:
+            service = cls.__new__(cls)
+            if hasattr(service, "__dict__"):
+                service.__dict__[_MANAGER] = self  # before __init__, so that dependencies can be used there
+            service.__init__()  # type: ignore[misc]
+        finally:
+            self._making.pop()
+        return service
+
+    async def boot(self) -> None:
+        """Run the `boot` of every service that was not booted yet."""
+        for service in list(self._services.values()):
+            if service is self or any(service is booted for booted in self._booted):
+                continue
+            self._booted.append(service)
+            await _call(service, "boot")
+
+    async def close(self) -> None:
+        """Run the `close` of every booted service, the last one first."""
+        while self._booted:
+            await _call(self._booted.pop(), "close")
+
+
+async def _call(service: object, name: str) -> None:
+    method = getattr(type(service), name, None)
+    if method is not None and inspect.isfunction(method):
+        result = method(service)
+        if inspect.isawaitable(result):
+            await result
+
+
+def services_of(owner: object) -> ServiceManager:
+    """The manager that made this object. Raises ConfigurationError when none did."""
+    manager = getattr(owner, "__dict__", {}).get(_MANAGER)
+    if manager is None:
+        name = type(owner).__name__
+        raise ConfigurationError(f"{name} was not made by a ServiceManager: get it with services.get({name}).")
+    return cast("ServiceManager", manager)
+
+
+class _Dependency(Generic[T]):
+    def __init__(self, cls: type[T]) -> None:
+        self._cls = cls
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, owner: None, cls: type) -> _Dependency[T]: ...
+    @overload
+    def __get__(self, owner: object, cls: type) -> T: ...
+    def __get__(self, owner: object | None, cls: type) -> Any:
+        if owner is None:
+            return self
+        service = services_of(owner).get(self._cls)
+        owner.__dict__[self._name] = service
+        return service
+
+
+def dependency(cls: type[T]) -> _Dependency[T]:
+    """A service that this class needs: `ws_server = dependency(WsServer)` in the class body."""
+    return _Dependency(cls)

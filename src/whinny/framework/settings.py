@@ -1,0 +1,41 @@
+"""Settings of an app: passed in code, or read from the environment when the first ServiceManager is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from whinny.errors import ConfigurationError
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What differs from one installation of an app to the next.
+
+    - `debug` (WHINNY_DEBUG): errors reach the client whole. Never in production.
+    - `log_errors` (WHINNY_LOG_ERRORS): log the errors that nobody caught.
+    """
+
+    debug: bool = False
+    log_errors: bool = True
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """The settings that the environment gives. Raises ConfigurationError that names the variable."""
+        values = os.environ if environment is None else environment
+        return cls(debug=_flag(values, "WHINNY_DEBUG", False), log_errors=_flag(values, "WHINNY_LOG_ERRORS", True))
+
+
+def _flag(values: Mapping[str, str], name: str, default: bool) -> bool:
+    value = values.get(name)
+    if value is None:
+        return default
+    if value.strip().lower() in _TRUE:
+        return True
+    if value.strip().lower() in _FALSE:
+        return False
+    raise ConfigurationError(f"The setting {name}={value!r} is wrong: it must be 1 or 0.")

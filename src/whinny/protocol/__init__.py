@@ -1,0 +1,17 @@
+"""Socket.IO v5 packets and their codec. No I/O."""
+
+from whinny.protocol.decoder import Decoder
+from whinny.protocol.encoder import encode
+from whinny.protocol.packet import RESERVED_EVENTS, Ack, Connect, ConnectError, Disconnect, Event, Packet
+
+__all__ = [
+    "RESERVED_EVENTS",
+    "Ack",
+    "Connect",
+    "ConnectError",
+    "Decoder",
+    "Disconnect",
+    "Event",
+    "Packet",
+    "encode",
+]

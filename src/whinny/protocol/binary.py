@@ -1,0 +1,75 @@
+"""Binary values in a packet's data: taken out with placeholders left behind, and put back.
+
+`bytes`, `bytearray` and `memoryview` count as binary, wherever they stand in lists, tuples, dicts and in the objects
+that msgspec can turn into those (Struct, dataclass, …).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from whinny.errors import EncodeError, ProtocolError
+
+BINARY_TYPES: Final = (bytes, bytearray, memoryview)
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+
+
+def extract(data: Any) -> tuple[Any, list[bytes]]:
+    """`data` with placeholders instead of its binary values, and these in order.
+
+    The data itself is never changed; without binary values it is returned as it is. Raises EncodeError when it nests
+    too deeply or has values that cannot be sent.
+    """
+    attachments: list[bytes] = []
+    try:
+        return _extract(data, attachments), attachments
+    except RecursionError as error:
+        raise EncodeError("the data is nested too deeply, or contains itself") from error
+
+
+def _extract(value: Any, attachments: list[bytes]) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        changed = None
+        for key, item in value.items():
+            if type(item) in _PLAIN:
+                continue
+            new = _extract(item, attachments)
+            if new is not item:
+                if changed is None:
+                    changed = dict(value)
+                changed[key] = new
+        return value if changed is None else changed
+    if kind is list or kind is tuple:
+        items = [item if type(item) in _PLAIN else _extract(item, attachments) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    if isinstance(value, BINARY_TYPES):
+        attachments.append(bytes(value))
+        return {"_placeholder": True, "num": len(attachments) - 1}
+    try:
+        plain = msgspec.to_builtins(value, builtin_types=BINARY_TYPES, str_keys=True)
+    except (TypeError, ValueError) as error:
+        raise EncodeError(f"the data cannot be sent: {error}") from error
+    return value if type(plain) in _PLAIN else _extract(plain, attachments)
+
+
+def insert(value: Any, attachments: list[bytes]) -> Any:
+    """The inverse of `extract`, on decoded JSON, in place. Raises ProtocolError on a placeholder of no attachment."""
+    if type(value) is dict:
+        if value.get("_placeholder") is True:
+            number = value.get("num")
+            if type(number) is int and 0 <= number < len(attachments):
+                return attachments[number]
+            raise ProtocolError("a placeholder names no attachment")
+        for key, item in value.items():
+            if type(item) is dict or type(item) is list:
+                value[key] = insert(item, attachments)
+    elif type(value) is list:
+        for index, item in enumerate(value):
+            if type(item) is dict or type(item) is list:
+                value[index] = insert(item, attachments)
+    return value

@@ -1,0 +1,24 @@
+"""Socket.IO v5 over the engine: server, clients, namespaces, sockets, acknowledgements."""
+
+from whinny.server.broadcast import BroadcastOperator
+from whinny.server.client import Client
+from whinny.server.events import Job
+from whinny.server.handshake import Handshake
+from whinny.server.namespace import Acknowledge, Namespace, NamespaceHandler
+from whinny.server.options import ServerOptions
+from whinny.server.server import Server
+from whinny.server.socket import Socket, SocketOperator
+
+__all__ = [
+    "Acknowledge",
+    "BroadcastOperator",
+    "Client",
+    "Handshake",
+    "Job",
+    "Namespace",
+    "NamespaceHandler",
+    "Server",
+    "ServerOptions",
+    "Socket",
+    "SocketOperator",
+]

@@ -1,0 +1,135 @@
+"""One connection of the engine, seen as a Socket.IO client: its sockets, one for each namespace that it has joined."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from whinny import protocol
+from whinny.engine import Connection, message
+from whinny.errors import ProtocolError
+from whinny.protocol import Ack, Connect, ConnectError, Decoder, Disconnect, Event
+from whinny.protocol import Packet as SocketPacket
+
+if TYPE_CHECKING:
+    from whinny.server.server import Server
+    from whinny.server.socket import Socket
+
+log = logging.getLogger("whinny.server")
+
+
+class Client:
+    """The handler of a connection: decodes packets and leads them to the socket of their namespace."""
+
+    __slots__ = ("_connecting", "_decoder", "_sockets", "_timeout", "connection", "server")
+
+    def __init__(self, server: Server, connection: Connection) -> None:
+        options = server.options
+        self.server = server
+        self.connection = connection
+        self._decoder = Decoder(options.max_attachments, options.max_depth)
+        self._sockets: dict[str, Socket] = {}  # by namespace
+        self._connecting: dict[Socket, asyncio.Task[None]] | None = None
+        loop = asyncio.get_running_loop()
+        self._timeout: asyncio.TimerHandle | None = loop.call_later(options.connect_timeout, self._joined_nothing)
+
+    # in
+
+    def on_message(self, data: str | bytes) -> None:
+        """A message of the engine. What breaks the protocol closes this connection, and only this one."""
+        try:
+            packet = self._decoder.add(data)
+            if packet is not None:
+                self._on_packet(packet)
+        except ProtocolError as error:
+            log.debug("A client broke the protocol: %s", error)
+            self.connection.end("parse error", str(error))
+
+    def _on_packet(self, packet: SocketPacket) -> None:
+        socket = self._sockets.get(packet.namespace)
+        if socket is None:
+            if not isinstance(packet, Connect):
+                raise ProtocolError("a packet came for a namespace that was not joined")
+            self._connect(packet)
+        elif isinstance(packet, (Event, Ack)):
+            if not socket.connected:
+                raise ProtocolError("a packet came before the namespace was joined")
+            socket.on_packet(packet)
+        elif isinstance(packet, Disconnect):
+            socket.closed("client namespace disconnect")
+        else:
+            raise ProtocolError("a client cannot send this packet for a namespace that it has joined")
+
+    def _connect(self, packet: Connect) -> None:
+        namespace = self.server.namespaces.get(packet.namespace)
+        if namespace is None or namespace.handler is None or self.server.closing:
+            self.send(protocol.encode(ConnectError(packet.namespace, {"message": "Invalid namespace"})))
+        else:
+            namespace.connect(self, packet.data)
+
+    def on_close(self, reason: str, description: str) -> None:
+        """The connection is closed: so are all its sockets."""
+        self._stop_timeout()
+        for socket in list(self._sockets.values()):
+            socket.closed(reason)
+        self.server.clients.discard(self)
+
+    # out
+
+    def send(self, messages: list[str | bytes]) -> None:
+        """Send encoded messages to this client alone."""
+        for data in messages:
+            self.connection.send(message(data))
+
+    # sockets
+
+    def add(self, socket: Socket) -> None:
+        """A socket is about to join its namespace."""
+        self._sockets[socket.namespace.name] = socket
+
+    def connecting(self, socket: Socket, task: asyncio.Task[None]) -> None:
+        """`on_connection` of this socket runs in this task, which ends with the socket."""
+        if not task.done():
+            if self._connecting is None:
+                self._connecting = {}
+            self._connecting[socket] = task
+
+    def joined(self, socket: Socket) -> None:
+        """This socket has joined its namespace."""
+        self._stop_timeout()
+        if self._connecting is not None:
+            self._connecting.pop(socket, None)
+
+    def remove(self, socket: Socket) -> None:
+        """The socket has left."""
+        if self._sockets.get(socket.namespace.name) is socket:
+            del self._sockets[socket.namespace.name]
+        if self._connecting is not None:
+            task = self._connecting.pop(socket, None)
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+
+    def disconnect(self) -> None:
+        """Leave all namespaces and close the connection."""
+        for socket in list(self._sockets.values()):
+            socket.leave_namespace()
+        self.connection.close()
+
+    def shut_down(self) -> None:
+        """The server ends: its sockets are closed without a DISCONNECT packet, so that the client comes back."""
+        for socket in list(self._sockets.values()):
+            socket.closed("server shutting down")
+
+    def _joined_nothing(self) -> None:
+        self._timeout = None
+        for socket in list(self._sockets.values()):
+            socket.closed("forced server close")
+        self.connection.close()
+
+    def _stop_timeout(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+
+

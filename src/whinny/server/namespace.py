@@ -1,0 +1,226 @@
+"""A namespace: its sockets, its rooms and the app that handles its events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from whinny import protocol
+from whinny.cluster import MemoryAdapter
+from whinny.engine import Packet
+from whinny.errors import ConnectionRefused
+from whinny.protocol import RESERVED_EVENTS, Event
+from whinny.server.broadcast import BroadcastOperator, room_names
+from whinny.server.events import Job, run_now
+from whinny.server.socket import Socket, message_packets
+from whinny.types import Envelope
+
+if TYPE_CHECKING:
+    from whinny.server.client import Client
+    from whinny.server.server import Server
+
+log = logging.getLogger("whinny.server")
+
+Acknowledge = Callable[[Any], None]
+
+
+class NamespaceHandler(Protocol):
+    """What an app does with the clients of a namespace."""
+
+    def on_connect(self, socket: Socket) -> Awaitable[None] | None:
+        """A client wants in. Raises ConnectionRefused to refuse it; an awaitable is awaited first."""
+
+    def on_event(self, socket: Socket, data: list[Any], acknowledge: Acknowledge | None) -> Job | None:
+        """An event came: `data` is its name and its arguments. The job answers; it raises no Exception."""
+
+    def on_disconnect(self, socket: Socket, reason: str) -> Awaitable[None] | None:
+        """A client that was connected is gone."""
+
+
+class Namespace:
+    """One namespace of a server, and at the same time the choice of all its clients."""
+
+    __slots__ = ("_next_ack_id", "adapter", "handler", "name", "server")
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server = server
+        self.name = name
+        self.adapter: MemoryAdapter[Socket] = MemoryAdapter()
+        self.handler: NamespaceHandler | None = None
+        self._next_ack_id = 0
+
+    def __repr__(self) -> str:
+        return f"<Namespace {self.name!r}, {len(self.adapter.members)} sockets>"
+
+    @property
+    def sockets(self) -> dict[str, Socket]:
+        """The sockets of this server in the namespace by their ids."""
+        return dict(self.adapter.members)
+
+    # whom to send to; the operators of BroadcastOperator, beginning with everybody
+
+    @property
+    def _everybody(self) -> BroadcastOperator:
+        return BroadcastOperator(self)
+
+    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """The clients in any of these rooms."""
+        return self._everybody.to(*rooms)
+
+    in_ = to
+
+    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """All clients but those in these rooms."""
+        return self._everybody.except_(*rooms)
+
+    @property
+    def volatile(self) -> BroadcastOperator:
+        """All clients, with messages that those which cannot take them right now do not get."""
+        return self._everybody.volatile
+
+    @property
+    def local(self) -> BroadcastOperator:
+        """The clients of this server only."""
+        return self._everybody.local
+
+    def timeout(self, seconds: float) -> BroadcastOperator:
+        """All clients; how long `emit_with_ack` waits for them."""
+        return self._everybody.timeout(seconds)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event to all clients."""
+        self._everybody.emit(event, *args)
+
+    async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> list[Any]:
+        """Send an event to all clients and wait for the acknowledgement of each."""
+        return await self._everybody.emit_with_ack(event, *args, timeout=timeout)
+
+    async def fetch_sockets(self) -> list[Socket]:
+        """All sockets."""
+        return await self._everybody.fetch_sockets()
+
+    def sockets_join(self, *rooms: str | Iterable[str]) -> None:
+        """Let all clients enter these rooms."""
+        self._everybody.sockets_join(*room_names(rooms))
+
+    def sockets_leave(self, *rooms: str | Iterable[str]) -> None:
+        """Let all clients leave these rooms."""
+        self._everybody.sockets_leave(*room_names(rooms))
+
+    def disconnect_sockets(self, close: bool = False) -> None:
+        """Disconnect all clients; with `close` their connections too."""
+        self._everybody.disconnect_sockets(close)
+
+    # encoding
+
+    def next_ack_id(self) -> int:
+        """The id of the next acknowledgement that is asked for; one counter for all sockets of the namespace."""
+        ack_id = self._next_ack_id
+        self._next_ack_id += 1
+        return ack_id
+
+    def encode_event(self, event: str, args: Sequence[Any], ack_id: int | None = None) -> list[Packet]:
+        """The packets of an event. Raises EncodeError, and ValueError for a reserved name."""
+        if event in RESERVED_EVENTS:
+            raise ValueError(f"{event!r} is a reserved event name")
+        packet = Event(self.name, [event, *self.wire_args(args)], ack_id)
+        return message_packets(protocol.encode(packet, self.server.options.max_attachments))
+
+    @staticmethod
+    def wire_args(args: Sequence[Any]) -> list[Any]:
+        """The arguments of an emit, responses as their envelopes."""
+        return [arg.envelope() if isinstance(arg, Envelope) else arg for arg in args]
+
+    # what the protocol brings
+
+    def connect(self, client: Client, auth: dict[str, Any] | None) -> Socket:
+        """A client asks to join: run the app's `on_connect`, then let it in or refuse it."""
+        socket = Socket(client, self, auth)
+        client.add(socket)
+        try:
+            pending = self.handler.on_connect(socket) if self.handler is not None else None
+        except BaseException as error:
+            self._refuse(socket, error)
+            if not isinstance(error, Exception):
+                raise
+            return socket
+        if pending is None:
+            socket.accept()
+        else:
+            client.connecting(socket, self.server.tasks.start(self._connect_later(socket, pending)))
+        return socket
+
+    async def _connect_later(self, socket: Socket, pending: Awaitable[None]) -> None:
+        seconds = self.server.options.connect_timeout
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                await pending
+        except BaseException as error:
+            if isinstance(error, TimeoutError) and deadline.expired():
+                log.warning("on_connection did not end within connect_timeout (%s s); the client is refused", seconds)
+                error = ConnectionRefused("The server did not accept the connection in time.")
+            self._refuse(socket, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            socket.accept()
+
+    @staticmethod
+    def _refuse(socket: Socket, error: BaseException) -> None:
+        answer: dict[str, Any] = {"message": "Connection refused"}
+        if isinstance(error, ConnectionRefused):
+            answer["message"] = error.message
+            if error.data is not None:
+                answer["data"] = error.data
+        elif isinstance(error, Exception):
+            log.error("The handler of a new client failed", exc_info=error)
+        try:
+            socket.refuse(answer)
+        except TypeError as unsendable:  # EncodeError: the app's `data`
+            log.error("The data of a ConnectionRefused cannot be sent: %s", unsendable)  # noqa: TRY400
+            socket.refuse({"message": answer["message"]})
+
+    def run_event(self, socket: Socket, packet: Event) -> None:
+        """An event came: run it, or keep it when the client has too many running."""
+        runner = socket.runner
+        if runner is not None and runner.full:
+            runner.keep(socket, packet)
+        else:
+            self.start_event(socket, packet)
+
+    def start_event(self, socket: Socket, packet: Event) -> None:
+        """Run an event, as a task only where something in it waits."""
+        if self.handler is None:
+            return
+        acknowledge = None
+        if (ack_id := packet.id) is not None:
+
+            def acknowledge(answer: Any) -> None:
+                socket.acknowledge(ack_id, answer)
+
+        job = self.handler.on_event(socket, packet.data, acknowledge)
+        if job is None:
+            return
+        runner = socket.runner
+        context = None
+        if not job.waits and (runner is None or not runner.starting) and (context := run_now(job)) is None:
+            return
+        socket.make_runner().spawn(job.coroutine, context)
+
+    def left(self, socket: Socket, reason: str, was_connected: bool) -> None:
+        """A socket is gone."""
+        if not was_connected:
+            return
+        if log.isEnabledFor(logging.INFO):
+            extra = {"socket_id": socket.id, "namespace": self.name, "reason": reason}
+            log.info("Client disconnected: %s (%s)", socket.id, reason, extra=extra)
+        if self.handler is not None:
+            pending = self.handler.on_disconnect(socket, reason)
+            if pending is not None:
+                self.server.tasks.start(_wait(pending))
+
+
+async def _wait(pending: Awaitable[None]) -> None:
+    await pending

@@ -1,0 +1,156 @@
+"""The Socket.IO server: its namespaces, its clients, and the loop that they belong to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from threading import get_ident
+from typing import Any, Final, TypeVar
+
+from whinny.engine import Connection, Engine
+from whinny.errors import ConfigurationError
+from whinny.server.broadcast import BroadcastOperator
+from whinny.server.client import Client
+from whinny.server.namespace import Namespace
+from whinny.server.options import ServerOptions
+from whinny.server.socket import Socket
+from whinny.server.tasks import Tasks
+
+T = TypeVar("T")
+
+GRACE: Final = 2.0
+"""Seconds that a shutdown waits for pending sends, and as many for handlers."""
+
+
+class Server:
+    """All clients and namespaces. `io` in the reference server's words; its operators are those of the namespace `/`."""
+
+    def __init__(self, options: ServerOptions | None = None) -> None:
+        self.options = options or ServerOptions()
+        self.engine = Engine(self.options, self._on_connection)
+        self.namespaces: dict[str, Namespace] = {}
+        self.clients: set[Client] = set()
+        self.tasks = Tasks()
+        self.closing = False
+        self._closed: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._main = self.of("/")
+
+    def of(self, name: str) -> Namespace:
+        """The namespace of this name, made when it is first asked for. Clients get in once it has a handler."""
+        if not name.startswith("/"):
+            name = "/" + name
+        if "," in name:
+            raise ConfigurationError(f"The namespace {name!r} is wrong: a comma ends it on the wire.")
+        namespace = self.namespaces.get(name)
+        if namespace is None:
+            namespace = self.namespaces[name] = Namespace(self, name)
+        return namespace
+
+    def _on_connection(self, connection: Connection) -> Client:
+        self.bind_loop()
+        client = Client(self, connection)
+        self.clients.add(client)
+        return client
+
+    # the loop
+
+    def bind_loop(self) -> None:
+        """From here on, the server belongs to the running loop and its thread."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._thread = get_ident()
+
+    def call(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function in the loop's thread: at once when this is it, else soon and in order."""
+        if self._thread == get_ident() or self._loop is None:
+            function(*args)
+        else:
+            self._loop.call_soon_threadsafe(function, *args)
+
+    async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Await a coroutine in the server's loop, from whichever loop this is."""
+        if self._loop is None or self._thread == get_ident():
+            return await coroutine
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    # the end
+
+    def begin_close(self) -> None:
+        """Take no more clients, tell the handlers, let pending sends out and close the transports."""
+        if self.closing:
+            return
+        self.closing = True
+        for client in list(self.clients):
+            client.shut_down()
+        self.engine.close()
+
+    async def wait_closed(self) -> None:
+        """Wait for what `begin_close` began; what takes too long is cut off. Ends within a few seconds."""
+        if self._closed is None:
+            self._closed = asyncio.create_task(self._finish())
+        await asyncio.shield(self._closed)
+
+    async def _finish(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + GRACE
+        while self.engine.connections and loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        self.engine.discard()
+        await self.tasks.finish(GRACE)
+
+    async def close(self) -> None:
+        """Close all connections and wait until that is done. Clients come back when a server answers again."""
+        self.begin_close()
+        await self.wait_closed()
+
+    # the operators of the main namespace
+
+    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """The clients in any of these rooms."""
+        return self._main.to(*rooms)
+
+    in_ = to
+
+    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """All clients but those in these rooms."""
+        return self._main.except_(*rooms)
+
+    @property
+    def volatile(self) -> BroadcastOperator:
+        """All clients, with messages that those which cannot take them right now do not get."""
+        return self._main.volatile
+
+    @property
+    def local(self) -> BroadcastOperator:
+        """The clients of this server only."""
+        return self._main.local
+
+    def timeout(self, seconds: float) -> BroadcastOperator:
+        """All clients; how long `emit_with_ack` waits for them."""
+        return self._main.timeout(seconds)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event to all clients."""
+        self._main.emit(event, *args)
+
+    async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> list[Any]:
+        """Send an event to all clients and wait for the acknowledgement of each."""
+        return await self._main.emit_with_ack(event, *args, timeout=timeout)
+
+    async def fetch_sockets(self) -> list[Socket]:
+        """All sockets."""
+        return await self._main.fetch_sockets()
+
+    def sockets_join(self, *rooms: str | Iterable[str]) -> None:
+        """Let all clients enter these rooms."""
+        self._main.sockets_join(*rooms)
+
+    def sockets_leave(self, *rooms: str | Iterable[str]) -> None:
+        """Let all clients leave these rooms."""
+        self._main.sockets_leave(*rooms)
+
+    def disconnect_sockets(self, close: bool = False) -> None:
+        """Disconnect all clients; with `close` their connections too."""
+        self._main.disconnect_sockets(close)

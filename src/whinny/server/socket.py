@@ -1,0 +1,335 @@
+"""One client in one namespace: what an app holds when it talks to a client."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from whinny import protocol
+from whinny.engine import Packet, message, new_sid
+from whinny.protocol import Ack, Connect, ConnectError, Disconnect, Event
+from whinny.server.acks import AckListener, SingleAck
+from whinny.server.broadcast import BroadcastOperator, room_names
+from whinny.server.events import EventRunner
+from whinny.server.handshake import Handshake
+
+if TYPE_CHECKING:
+    from whinny.server.client import Client
+    from whinny.server.namespace import Namespace
+
+log = logging.getLogger("whinny.server")
+
+
+class SocketOperator:
+    """A socket with modifiers: `socket.volatile.emit(…)`, `socket.timeout(5).emit_with_ack(…)`."""
+
+    __slots__ = ("_socket", "_timeout", "_volatile")
+
+    def __init__(self, socket: Socket, volatile: bool = False, timeout: float | None = None) -> None:
+        self._socket = socket
+        self._volatile = volatile
+        self._timeout = timeout
+
+    @property
+    def volatile(self) -> SocketOperator:
+        """Messages that are dropped when the client cannot take them right now."""
+        return SocketOperator(self._socket, True, self._timeout)
+
+    def timeout(self, seconds: float) -> SocketOperator:
+        """How long `emit_with_ack` waits."""
+        return SocketOperator(self._socket, self._volatile, seconds)
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """All clients but this one."""
+        socket = self._socket
+        return BroadcastOperator(
+            socket.namespace, excluded=(socket.id,), volatile=self._volatile, timeout=self._timeout
+        )
+
+    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """The clients in any of these rooms, but not this one."""
+        return self.broadcast.to(*rooms)
+
+    in_ = to
+
+    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """All clients but this one and those in these rooms."""
+        return self.broadcast.except_(*rooms)
+
+    @property
+    def local(self) -> BroadcastOperator:
+        """All clients of this server but this one."""
+        return self.broadcast.local
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event to this client."""
+        self._socket.send_event(event, args, volatile=self._volatile)
+
+    async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> Any:
+        """Send an event to this client and wait for its acknowledgement."""
+        return await self._socket.emit_with_ack(event, *args, timeout=self._timeout if timeout is None else timeout)
+
+
+class Socket:
+    """A client in a namespace.
+
+    While `on_connection` runs the socket is not connected yet: what is emitted to it then is kept and follows the
+    CONNECT packet, in order.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_acks",
+        "_auth",
+        "_client",
+        "_data",
+        "_early",
+        "_early_size",
+        "_handshake",
+        "_last_rooms",
+        "_runner",
+        "_state",
+        "id",
+        "namespace",
+    )
+
+    def __init__(self, client: Client, namespace: Namespace, auth: dict[str, Any] | None) -> None:
+        self.id = new_sid()
+        self.namespace = namespace
+        self._client = client
+        self._auth = auth
+        self._state: Literal["connecting", "connected", "disconnected"] = "connecting"
+        self._handshake: Handshake | None = None
+        self._data: dict[str, Any] | None = None
+        self._acks: dict[int, AckListener] | None = None
+        self._early: list[Packet] | None = []
+        self._early_size = 0
+        self._runner: EventRunner | None = None
+        self._last_rooms: frozenset[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Socket {self.id} of {self.namespace.name!r}, {self._state}>"
+
+    # what is known of the client
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client is in the namespace."""
+        return self._state == "connected"
+
+    @property
+    def handshake(self) -> Handshake:
+        """What the client showed when it came."""
+        if self._handshake is None:
+            self._handshake = Handshake(self._client.connection.request, self._auth or {})
+        return self._handshake
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the app keeps about this client, for as long as it is connected."""
+        if self._data is None:
+            self._data = {}
+        return self._data
+
+    @data.setter
+    def data(self, value: dict[str, Any]) -> None:
+        self._data = value
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """The rooms of this client, that of its own id among them; once it is gone, those that it was in last."""
+        if self._last_rooms is not None:
+            return self._last_rooms
+        return self.namespace.adapter.rooms_of(self)
+
+    # rooms
+
+    def join(self, *rooms: str | Iterable[str]) -> None:
+        """Enter rooms."""
+        self.namespace.server.call(self._join, room_names(rooms))
+
+    def _join(self, rooms: tuple[str, ...]) -> None:
+        if self._state != "disconnected":
+            self.namespace.adapter.join(self, rooms)
+
+    def leave(self, *rooms: str | Iterable[str]) -> None:
+        """Leave rooms. The room of its own id cannot be left."""
+        self.namespace.server.call(self.namespace.adapter.leave, self, room_names(rooms))
+
+    # to the others
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """All clients but this one."""
+        return BroadcastOperator(self.namespace, excluded=(self.id,))
+
+    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """The clients in any of these rooms, but not this one."""
+        return self.broadcast.to(*rooms)
+
+    in_ = to
+
+    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """All clients but this one and those in these rooms."""
+        return self.broadcast.except_(*rooms)
+
+    @property
+    def local(self) -> BroadcastOperator:
+        """All clients of this server but this one."""
+        return self.broadcast.local
+
+    # to this client
+
+    @property
+    def volatile(self) -> SocketOperator:
+        """Messages that are dropped when the client cannot take them right now."""
+        return SocketOperator(self, volatile=True)
+
+    def timeout(self, seconds: float) -> SocketOperator:
+        """How long `emit_with_ack` waits."""
+        return SocketOperator(self, timeout=seconds)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event to this client. Returns without waiting; a client that is gone does not get it.
+
+        Raises EncodeError at once when the arguments cannot be sent, ValueError for a reserved event name.
+        """
+        self.send_event(event, args)
+
+    def send_event(self, event: str, args: Sequence[Any], volatile: bool = False) -> None:
+        """`emit`, with the modifiers of an operator."""
+        self.namespace.server.call(self.deliver, self.namespace.encode_event(event, args), volatile)
+
+    async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> Any:
+        """Send an event to this client and wait for its acknowledgement: the first argument, or None.
+
+        Without `timeout` (seconds) it waits as long as the client is there. Raises AckTimeout, ClientDisconnected,
+        EncodeError.
+        """
+        ack_id = self.namespace.next_ack_id()
+        packets = self.namespace.encode_event(event, args, ack_id)
+        return await self.namespace.server.run(self._ask(packets, ack_id, timeout))
+
+    async def _ask(self, packets: list[Packet], ack_id: int, timeout: float | None) -> Any:
+        ack = SingleAck()
+        if not self.expect_ack(ack_id, ack):
+            ack.left()
+        self.deliver(packets, False)
+        try:
+            return await ack.wait(timeout)
+        finally:
+            self.forget_ack(ack_id)
+
+    def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
+        """Send encoded packets; all of one event, or none."""
+        if self._state == "connected":
+            if volatile and not self._client.connection.transport.ready:
+                return
+            send = self._client.connection.send
+            for packet in packets:
+                send(packet)
+        elif self._early is not None:
+            self._early.extend(packets)
+            self._early_size += sum(packet.size for packet in packets)
+            if self._early_size > self.namespace.server.options.max_send_buffer:
+                self._client.connection.overflow()
+
+    def disconnect(self, close: bool = False) -> None:
+        """Take the client out of this namespace; with `close`, out of all, and close its connection.
+
+        A client that was disconnected so does not come back by itself.
+        """
+        self.namespace.server.call(self._client.disconnect if close else self.leave_namespace)
+
+    def leave_namespace(self) -> None:
+        """Send a DISCONNECT packet and forget the client."""
+        if self._state != "disconnected":
+            self._early = None
+            self._client.send(protocol.encode(Disconnect(self.namespace.name)))
+            self.closed("server namespace disconnect")
+
+    # what the protocol brings
+
+    def accept(self) -> None:
+        """`on_connection` is done: the client is in."""
+        if self._state != "connecting":
+            return
+        self._state = "connected"
+        early, self._early = self._early or [], None
+        self._client.send(protocol.encode(Connect(self.namespace.name, {"sid": self.id})))
+        for packet in early:
+            self._client.connection.send(packet)
+        self._client.joined(self)
+        self.namespace.adapter.add(self)
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "Client connected: %s", self.id, extra={"socket_id": self.id, "namespace": self.namespace.name}
+            )
+
+    def refuse(self, error: dict[str, Any]) -> None:
+        """`on_connection` refused: `error` is what the client reads; nothing of the socket stays."""
+        if self._state == "connecting":
+            self._client.send(protocol.encode(ConnectError(self.namespace.name, error)))
+            self.closed("server namespace disconnect")
+
+    def on_packet(self, packet: Event | Ack) -> None:
+        """An event or an acknowledgement from the client."""
+        if type(packet) is Event:
+            self.namespace.run_event(self, packet)
+        elif self._acks is not None and (listener := self._acks.pop(packet.id, None)) is not None:
+            listener.answered(packet.data)
+
+    def acknowledge(self, ack_id: int, *args: Any) -> None:
+        """Answer an event of the client. Raises EncodeError when the arguments cannot be sent."""
+        packet = Ack(self.namespace.name, self.namespace.wire_args(args), ack_id)
+        if self._state == "connected":
+            self._client.send(protocol.encode(packet, self.namespace.server.options.max_attachments))
+
+    def expect_ack(self, ack_id: int, listener: AckListener) -> bool:
+        """Tell `listener` of the acknowledgement with this id; False when the client is gone."""
+        if self._state == "disconnected":
+            return False
+        if self._acks is None:
+            self._acks = {}
+        self._acks[ack_id] = listener
+        return True
+
+    def forget_ack(self, ack_id: int) -> None:
+        """Nobody waits for it any more."""
+        if self._acks is not None:
+            self._acks.pop(ack_id, None)
+
+    @property
+    def runner(self) -> EventRunner | None:
+        """The bookkeeping of events that run as tasks; None until there was one."""
+        return self._runner
+
+    def make_runner(self) -> EventRunner:
+        """The bookkeeping of events that run as tasks."""
+        if self._runner is None:
+            self._runner = EventRunner(self._client.connection, self.namespace.server)
+        return self._runner
+
+    def closed(self, reason: str) -> None:
+        """The client is gone from this namespace."""
+        if self._state == "disconnected":
+            return
+        was_connected = self._state == "connected"
+        self._state = "disconnected"
+        self._early = None
+        acks, self._acks = self._acks, None
+        for listener in (acks or {}).values():
+            listener.left()
+        self._last_rooms = self.namespace.adapter.rooms_of(self)
+        self.namespace.adapter.remove(self)
+        self._client.remove(self)
+        self.namespace.left(self, reason, was_connected)
+
+
+def message_packets(messages: list[str | bytes]) -> list[Packet]:
+    """Engine packets of encoded messages, shared by all who receive them."""
+    return [message(part) for part in messages]
+
+

@@ -1,0 +1,112 @@
+"""The ASGI app: answers Socket.IO on its path, and passes everything else on to the app that it stands around."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from whinny.engine import FORBIDDEN, EngineRequest, Rejection
+from whinny.serving.lifespan import Lifespan
+from whinny.serving.origin import OriginPolicy
+from whinny.serving.polling import PollingEndpoint
+from whinny.serving.response import reject, respond
+from whinny.serving.websocket import WebSocketEndpoint, refuse
+
+if TYPE_CHECKING:
+    from whinny.server import Server
+    from whinny.serving.lifecycle import Lifecycle
+    from whinny.serving.types import ASGIApp, Receive, Scope, Send
+
+UNAVAILABLE: Final = Rejection(3, "The server is shutting down", 503)
+
+
+class SocketIOApp:
+    """Serves a Socket.IO server under any ASGI server, alone or around another ASGI app."""
+
+    def __init__(self, server: Server, lifecycle: Lifecycle, inner: ASGIApp | None = None) -> None:
+        self.server = server
+        self.inner = inner
+        self._lifecycle = lifecycle
+        self._prefix = server.options.full_path
+        self._origins = OriginPolicy(server.options)
+        self._polling = PollingEndpoint(server.engine)
+        self._websocket = WebSocketEndpoint(server.engine)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI 3."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await Lifespan(self._lifecycle, self.inner).run(scope, receive, send)
+        elif _relative_path(scope).startswith(self._prefix) and kind in ("http", "websocket"):
+            if not self._lifecycle.running:
+                await self._lifecycle.start()
+            if kind == "http":
+                await self._serve_http(_request(scope), receive, send)
+            else:
+                await self._serve_websocket(scope, receive, send)
+        elif self.inner is not None:
+            await self.inner(scope, receive, send)
+        elif kind == "http":
+            await respond(send, 404, b"Not Found", b"text/plain; charset=utf-8")
+        elif kind == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Starts the server and stops it again, for an app that is mounted in another one.
+
+        Routers pass no lifespan on to what is mounted in them: `async with` this in the outer app's lifespan, or give
+        it to the outer app as its lifespan.
+        """
+        await self._lifecycle.start()
+        self._lifecycle.listen_for_signals()
+        try:
+            yield
+        finally:
+            await self._lifecycle.stop()
+
+    async def _serve_http(self, request: EngineRequest, receive: Receive, send: Send) -> None:
+        if not self._origins.allows(request):
+            await reject(send, FORBIDDEN)
+            return
+        headers = self._origins.headers(request)
+        if (preflight := self._origins.preflight(request)) is not None:
+            await respond(send, 204, b"", b"text/plain", preflight)
+        elif (rejection := self._reject(request, websocket=False)) is not None:
+            await reject(send, rejection, headers)
+        else:
+            await self._polling.handle(request, receive, send, headers)
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = _request(scope)
+        await receive()  # websocket.connect
+        rejection = self._reject(request, websocket=True) if self._origins.allows(request) else FORBIDDEN
+        if rejection is not None:
+            await refuse(scope, send, rejection)
+        else:
+            await self._websocket.handle(request, receive, send)
+
+    def _reject(self, request: EngineRequest, websocket: bool) -> Rejection | None:
+        if self.server.closing:
+            return UNAVAILABLE
+        return self.server.engine.verify(request, websocket)
+
+
+def _relative_path(scope: Scope) -> str:
+    path: str = scope["path"]
+    root: str = scope.get("root_path") or ""
+    return path[len(root) :] if root and path.startswith(root) else path
+
+
+def _request(scope: Scope) -> EngineRequest:
+    client = scope.get("client")
+    return EngineRequest(
+        scope.get("method", "GET"),
+        scope["path"],
+        scope["query_string"],
+        [(bytes(name), bytes(value)) for name, value in scope["headers"]],
+        (client[0], client[1]) if client else None,
+        scope.get("scheme", "http"),
+    )

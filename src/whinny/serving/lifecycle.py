@@ -1,0 +1,105 @@
+"""When a server starts and stops: once each, however the app is hosted.
+
+A lifespan starts and stops it; mounted in a router, which passes no lifespan on, the first connection starts it. ASGI
+servers run the lifespan's end only after all open requests have ended, and polls are requests that stay open: so the
+signal that ends the process is listened for as well, and the connections are closed at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from whinny.server import Server
+
+log = logging.getLogger("whinny.serving")
+
+Hook = Callable[[], Awaitable[None]]
+Handler = Callable[[int, FrameType | None], Any]
+
+
+class Lifecycle:
+    """Starts and stops one server. `boot` runs before the first client, `close` after the last."""
+
+    def __init__(self, server: Server, boot: Hook, close: Hook) -> None:
+        self._server = server
+        self._boot = boot
+        self._close = close
+        self._booted: asyncio.Task[None] | None = None
+        self._stopped = False
+        self._signals = StopSignals(server)
+
+    @property
+    def running(self) -> bool:
+        """Whether the server has started."""
+        return self._booted is not None and self._booted.done()
+
+    async def start(self) -> None:
+        """Boot, once. An error of the boot is raised here, for every caller; the next one tries again."""
+        if self._booted is None:
+            self._server.bind_loop()
+            self._booted = asyncio.ensure_future(self._boot())
+        booting = self._booted
+        try:
+            await asyncio.shield(booting)
+        except BaseException:
+            if booting.done() and self._booted is booting:
+                self._booted = None
+            raise
+
+    def listen_for_signals(self) -> None:
+        """Close the connections as soon as the process is told to end."""
+        self._signals.install()
+
+    async def stop(self) -> None:
+        """Close all connections, then what was booted; once."""
+        if self._stopped or self._booted is None:
+            return
+        self._stopped = True
+        self._signals.remove()
+        await self._server.close()
+        await self._close()
+
+
+class StopSignals:
+    """Hears SIGTERM and SIGINT before the ASGI server's own handler, which is called as ever."""
+
+    __slots__ = ("_installed", "_server")
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._installed: list[tuple[signal.Signals, Handler, Handler]] = []
+
+    def install(self) -> None:
+        """Only in the main thread, and only where the ASGI server has a handler of its own."""
+        if self._installed or threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            former = signal.getsignal(number)
+            if callable(former) and former is not signal.default_int_handler:
+                own = self._handler(loop, former)
+                signal.signal(number, own)
+                self._installed.append((number, own, former))
+
+    def _handler(self, loop: asyncio.AbstractEventLoop, former: Handler) -> Handler:
+        def handle(number: int, frame: FrameType | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._server.begin_close)
+            former(number, frame)
+
+        return handle
+
+    def remove(self) -> None:
+        """Put the former handlers back, unless somebody else has replaced ours."""
+        if threading.current_thread() is threading.main_thread():
+            for number, own, former in self._installed:
+                if signal.getsignal(number) is own:
+                    signal.signal(number, former)
+        self._installed.clear()

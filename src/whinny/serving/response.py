@@ -1,0 +1,55 @@
+"""HTTP answers by ASGI, compressed where that pays."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from whinny.engine import Rejection
+    from whinny.serving.origin import Headers
+    from whinny.serving.types import Send
+
+_IN_THREAD: Final = 64 * 1024
+"""Bytes from which compressing would hold up the event loop for more than about a millisecond."""
+
+
+async def respond(send: Send, status: int, body: bytes, content_type: bytes, headers: Headers | None = None) -> None:
+    """Answer an HTTP request."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type),
+                (b"content-length", str(len(body)).encode()),
+                *(headers or ()),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def reject(send: Send, rejection: Rejection, headers: Headers | None = None) -> None:
+    """Answer with an error of the protocol."""
+    await respond(send, rejection.status, rejection.body, b"application/json", headers)
+
+
+async def compress(body: bytes, accept_encoding: str | None) -> tuple[bytes, Headers]:
+    """The body in an encoding that the client takes, with the headers that say so."""
+    for encoding in ("gzip", "deflate"):
+        if _accepts(accept_encoding, encoding):
+            encode = gzip.compress if encoding == "gzip" else zlib.compress
+            packed = await asyncio.to_thread(encode, body) if len(body) > _IN_THREAD else encode(body)
+            return packed, [(b"content-encoding", encoding.encode()), (b"vary", b"Accept-Encoding")]
+    return body, []
+
+
+def _accepts(accept_encoding: str | None, encoding: str) -> bool:
+    for part in (accept_encoding or "").lower().split(","):
+        name, _, parameters = part.partition(";")
+        if name.strip() in (encoding, "*"):
+            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

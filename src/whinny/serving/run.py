@@ -1,0 +1,84 @@
+"""Serving an app with uvicorn, with settings that suit Socket.IO."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from whinny.errors import ConfigurationError
+from whinny.serving.asgi import SocketIOApp
+
+if TYPE_CHECKING:
+    from whinny.serving.types import ASGIApp
+
+SHUTDOWN_TIMEOUT: Final = 6
+"""Seconds after which uvicorn cuts off requests that go on while it shuts down."""
+
+DEFAULT_LIMIT: Final = 16 * 1024 * 1024
+
+
+def load_app(target: str) -> ASGIApp:
+    """The app named by `module:attribute`, looked for from the current folder on. Raises ConfigurationError."""
+    module_name, _, attributes = target.partition(":")
+    if not module_name or not attributes:
+        raise ConfigurationError(f"{target!r} names no app: write it as module:attribute, for example app:app.")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(error.name + ".")):
+            raise ConfigurationError(f"There is no module {error.name!r} to load {target!r} from.") from None
+        raise
+    for attribute in attributes.split("."):
+        if not hasattr(found, attribute):
+            raise ConfigurationError(f"The module {module_name!r} has no attribute {attributes!r}.")
+        found = getattr(found, attribute)
+    if not callable(found):
+        raise ConfigurationError(f"{target!r} is no ASGI app but {type(found).__name__}.")
+    app: ASGIApp = found
+    return app
+
+
+def message_limit(app: object) -> int:
+    """Bytes from which uvicorn refuses a WebSocket message while it reads it."""
+    if isinstance(app, SocketIOApp) and app.inner is None:
+        return app.server.options.max_http_buffer_size
+    if isinstance(app, SocketIOApp):  # the inner app may have WebSockets of its own
+        return max(DEFAULT_LIMIT, app.server.options.max_http_buffer_size)
+    return DEFAULT_LIMIT
+
+
+def serve(target: str, *, reload: bool = False, debug: bool = False, **settings: Any) -> None:
+    """Run uvicorn until it is told to stop. `settings` are uvicorn's own, over those chosen here.
+
+    Raises ConfigurationError when the app cannot be loaded or uvicorn is not installed.
+    """
+    try:
+        import uvicorn
+    except ImportError:
+        raise ConfigurationError('Serving needs uvicorn: pip install "whinny[standard]".') from None
+    app = load_app(target)
+    chosen: dict[str, Any] = {
+        "reload": reload,
+        "ws_per_message_deflate": False,  # as in Socket.IO: it costs more than it saves on small messages
+        "ws_ping_interval": None,  # the engine has a heartbeat of its own
+        "ws_max_size": message_limit(app),
+        "timeout_graceful_shutdown": SHUTDOWN_TIMEOUT,
+        "log_config": _log_config(debug),
+    }
+    uvicorn.run(target if reload else app, **{**chosen, **settings})
+
+
+def _log_config(debug: bool) -> dict[str, Any]:
+    from uvicorn.config import LOGGING_CONFIG
+
+    config: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
+    config["loggers"]["whinny"] = {
+        "handlers": ["default"],
+        "level": "DEBUG" if debug else "INFO",
+        "propagate": False,
+    }
+    return config

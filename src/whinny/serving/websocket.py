@@ -1,0 +1,217 @@
+"""WebSockets by ASGI: a transport over `receive` and `send`.
+
+One coroutine a connection reads, and writes what its own messages led to; a task is made only when something else is
+to be written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Literal
+
+from whinny.engine import Engine, EngineRequest, Rejection, Upgrade, new_sid
+
+if TYPE_CHECKING:
+    from whinny.engine import Packet, Peer
+    from whinny.serving.origin import Headers
+    from whinny.serving.types import Receive, Scope, Send
+
+CLOSE_GRACE: Final = 5.0
+"""Seconds in which the client must take what is left and answer the close frame; then the WebSocket is dropped."""
+
+MESSAGE_TOO_BIG: Final = 1009
+
+
+class AsgiWebSocket:
+    """A transport over an accepted ASGI WebSocket."""
+
+    __slots__ = (
+        "_blocked",
+        "_close_code",
+        "_closed",
+        "_deadline",
+        "_flushing",
+        "_handler",
+        "_running",
+        "_send",
+        "_writer",
+        "peer",
+    )
+
+    peer: Peer
+    name: Final[Literal["websocket"]] = "websocket"  # type: ignore[misc]
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._flushing = False  # somebody writes, or is about to
+        self._blocked = False  # a write waits for the client
+        self._close_code: int | None = None  # set when this side wants to close
+        self._closed = False  # a close frame went out or came in
+        self._deadline: asyncio.TimerHandle | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._handler = asyncio.current_task()
+        self._running: asyncio.Event | None = None  # made when reading is paused for the first time
+
+    # out
+
+    @property
+    def ready(self) -> bool:
+        """Whether the client takes what is written."""
+        return not self._blocked
+
+    def wake(self) -> None:
+        """Write in a task, unless somebody writes already."""
+        if not self._flushing and not self._closed:
+            self._start_writer()
+
+    def _start_writer(self) -> None:
+        self._flushing = True
+        self._writer = asyncio.get_running_loop().create_task(self._flush())
+
+    async def _flush(self) -> None:
+        try:
+            while packets := self.peer.take():
+                await self._write(packets)
+                self.peer.sent()
+            if self._close_code is not None and not self._closed:
+                self._closed = True
+                await self._send({"type": "websocket.close", "code": self._close_code})
+        except Exception as error:  # noqa: BLE001 - what a server raises for a client that is gone is not specified
+            self.peer.lost(self, "transport close", str(error))
+        finally:
+            self._flushing = False
+            self._writer = None
+
+    async def _write(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            wire = packet.wire
+            kind = "text" if type(wire) is str else "bytes"
+            self._blocked = True
+            await self._send({"type": "websocket.send", kind: wire})
+            self._blocked = False
+
+    def close(self, code: int = 1000) -> None:
+        """Send a close frame behind what is being written."""
+        if self._close_code is not None or self._closed:
+            return
+        self._close_code = code
+        if self._running is not None:
+            self._running.set()
+        if not self._flushing:
+            self._start_writer()
+        self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self._drop)
+
+    def _drop(self) -> None:
+        for task in (self._writer, self._handler):
+            if task is not None and not task.done():
+                task.cancel()
+
+    # in
+
+    async def read(self, receive: Receive, limit: int) -> None:
+        """Give all messages to the peer until the WebSocket is closed."""
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "websocket.disconnect":
+                    self._lost(message.get("code") or 1005)
+                    return
+                wire = message.get("text")
+                if wire is None:
+                    wire = message["bytes"]
+                if _too_large(wire, limit):
+                    self.peer.lost(self, "transport error", "the message is larger than max_http_buffer_size")
+                    self.close(MESSAGE_TOO_BIG)
+                    continue
+                if self._flushing:
+                    self.peer.receive(wire)
+                else:
+                    self._flushing = True
+                    try:
+                        self.peer.receive(wire)
+                    finally:
+                        await self._flush()
+                if self._running is not None:
+                    await self._running.wait()
+        except asyncio.CancelledError:
+            if self._close_code is None:
+                raise
+            # The client did not answer the close frame in time: leaving drops the WebSocket.
+        finally:
+            self._handler = None
+            self._closed = True
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self.peer.lost(self, "transport close")
+
+    def _lost(self, code: int) -> None:
+        self._closed = True
+        too_big = code == MESSAGE_TOO_BIG  # the server has refused it while reading
+        self.peer.lost(self, "transport error" if too_big else "transport close", f"WebSocket close code {code}")
+
+    def pause(self) -> None:
+        """Read no further message."""
+        if self._running is None:
+            self._running = asyncio.Event()
+        if self._close_code is None and not self._closed:
+            self._running.clear()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._running is not None:
+            self._running.set()
+
+
+def _too_large(wire: str | bytes, limit: int) -> bool:
+    if len(wire) > limit:
+        return True
+    # A character takes at most four bytes.
+    return type(wire) is str and len(wire) * 4 > limit and not wire.isascii() and len(wire.encode()) > limit
+
+
+class WebSocketEndpoint:
+    """Serves the verified WebSocket handshakes of an engine."""
+
+    __slots__ = ("_engine",)
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def handle(self, request: EngineRequest, receive: Receive, send: Send) -> None:
+        """Accept the WebSocket and serve it until it is closed."""
+        sid = request.query.get("sid")
+        new_id = new_sid()
+        headers: Headers = []
+        if not sid and (cookie := self._engine.options.cookie_options) is not None:
+            headers.append((b"set-cookie", cookie.header(new_id).encode()))
+        await send({"type": "websocket.accept", "headers": headers})
+        if not self._engage(request, sid, new_id, transport := AsgiWebSocket(send)):
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        await transport.read(receive, self._engine.options.max_http_buffer_size)
+
+    def _engage(self, request: EngineRequest, sid: str | None, new_id: str, transport: AsgiWebSocket) -> bool:
+        """Give the transport its peer; False where the reference server accepts and closes again."""
+        if request.query["transport"] != "websocket":
+            return False
+        if not sid:
+            transport.peer = self._engine.open(request, transport, new_id)
+            return True
+        connection = self._engine.connections.get(sid)
+        if connection is None or connection.upgrade is not None or connection.upgraded:
+            return False
+        transport.peer = Upgrade(connection, transport, self._engine.options.upgrade_timeout)
+        return True
+
+
+async def refuse(scope: Scope, send: Send, rejection: Rejection) -> None:
+    """Refuse a handshake before the accept: with an HTTP answer where the server lets us, else with its own 403."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": rejection.message})
+        return
+    body, content_type = rejection.body, b"application/json"
+    if rejection.status == 400:  # the reference server answers aborted upgrades in plain words
+        body, content_type = rejection.message.encode(), b"text/html"
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "websocket.http.response.start", "status": rejection.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

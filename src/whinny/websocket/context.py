@@ -1,0 +1,81 @@
+"""What a hook and a method know of the event that they handle."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Generic
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from whinny.server import Socket
+
+    User = TypeVar("User", default=Any)
+else:
+    from typing import TypeVar
+
+    User = TypeVar("User")
+
+
+class WebsocketContext(Generic[User]):
+    """One event of one client; made anew for each.
+
+    `args` is all that the client sent, without the callback; `payload` is the first of it, or None. `state`, `user`
+    and `session` are for hooks to leave things in. `controller` is, while a hook runs, the one that bears the hook.
+    """
+
+    __slots__ = (
+        "_message_id",
+        "_state",
+        "args",
+        "controller",
+        "controller_method_name",
+        "controller_name",
+        "event_name",
+        "payload",
+        "session",
+        "socket",
+        "user",
+    )
+
+    socket: Socket
+    user: User | None
+
+    def __init__(
+        self,
+        event_name: str,
+        payload: Any = None,
+        socket: Any = None,
+        *,
+        args: tuple[Any, ...] | None = None,
+        controller_name: str = "",
+        controller_method_name: str = "",
+    ) -> None:
+        self.event_name = event_name
+        self.payload = payload
+        self.args = (payload,) if args is None else args
+        self.socket = socket
+        self.user = None
+        self.session: Any = None
+        self.controller: Any = None
+        self.controller_name = controller_name
+        self.controller_method_name = controller_method_name
+        self._state: dict[str, Any] | None = None
+        self._message_id: str | None = None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What hooks leave for those that run after them."""
+        if self._state is None:
+            self._state = {}
+        return self._state
+
+    @property
+    def message_id(self) -> str:
+        """An id of this event, for logs."""
+        if self._message_id is None:
+            self._message_id = str(uuid.uuid4())
+        return self._message_id
+
+    def __repr__(self) -> str:
+        return f"<WebsocketContext {self.event_name!r}>"

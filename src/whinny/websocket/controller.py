@@ -1,0 +1,67 @@
+"""The root of a tree of controllers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from whinny.errors import ConfigurationError
+from whinny.framework import services_of
+from whinny.server import ServerOptions
+from whinny.serving import SocketIOApp
+from whinny.websocket.dispatch import Dispatcher
+from whinny.websocket.routing import build_tree
+from whinny.websocket.ws_server import WsServer
+
+if TYPE_CHECKING:
+    from whinny.framework import ServiceManager
+    from whinny.serving import ASGIApp
+    from whinny.websocket.context import WebsocketContext
+    from whinny.websocket.decorators import SubController
+    from whinny.websocket.response import AnyResponse
+
+
+class SocketIOController:
+    """A root controller: it has a namespace of its own, options, and the three methods that may be overridden.
+
+    All of them may be `def` or `async def`; a `def` runs on the event loop and must not block.
+    """
+
+    sub_controllers: ClassVar[Sequence[SubController | type]] = ()
+    options: ClassVar[ServerOptions] = ServerOptions()
+    namespace: ClassVar[str] = "/"
+
+    @property
+    def services(self) -> ServiceManager:
+        """The manager that made this controller."""
+        return services_of(self)
+
+    def on_connection(self, ctx: WebsocketContext[Any]) -> Awaitable[None] | None:
+        """A client wants in: raise ConnectionRefused to refuse it. It is connected when this has ended."""
+
+    def on_disconnect(self, ctx: WebsocketContext[Any], reason: str) -> Awaitable[None] | None:
+        """A client that was connected is gone; `reason` is one of `DisconnectReason`."""
+
+    def handle_error(
+        self, error: Exception, ctx: WebsocketContext[Any]
+    ) -> Awaitable[AnyResponse | None] | AnyResponse | None:
+        """An error that nobody caught: the response to give instead of the default one, or None for that."""
+
+    def attach(self, http: ASGIApp | None = None) -> SocketIOApp:
+        """An ASGI app that answers Socket.IO, and everything else with the app `http`.
+
+        Raises ConfigurationError when something is wrong with the controller, naming it.
+        """
+        cls = type(self)
+        services = self.services
+        if not isinstance(self.options, ServerOptions):
+            raise ConfigurationError(f"{cls.__name__}.options must be ServerOptions(…), not {self.options!r}.")
+        tree = build_tree(self, services)
+        server, lifecycle = services.get(WsServer).open(self.options, cls.__name__)
+        namespace = server.of(self.namespace)
+        if namespace.handler is not None:
+            raise ConfigurationError(
+                f"{cls.__name__} cannot be attached: the namespace {namespace.name!r} has a root controller already."
+            )
+        namespace.handler = Dispatcher(self, tree, services)
+        return SocketIOApp(server, lifecycle, http)

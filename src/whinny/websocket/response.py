@@ -1,0 +1,62 @@
+"""What a controller's method answers (SPEC of the page: "Responses")."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from whinny.types import Envelope
+
+
+class _Nothing:
+    """No argument was given; None is one."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_NOTHING: Final = _Nothing()
+
+
+class WebsocketResponse(Envelope):
+    """All went well: the client receives `{"status": "ok", "data": …}`, without `data` when none was given."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: Any = _NOTHING) -> None:
+        self._data = data
+
+    @property
+    def data(self) -> Any:
+        """What was given, or None."""
+        return None if self._data is _NOTHING else self._data
+
+    def envelope(self) -> dict[str, object]:
+        """What the client receives."""
+        return {"status": "ok"} if self._data is _NOTHING else {"status": "ok", "data": self._data}
+
+    def __repr__(self) -> str:
+        return f"WebsocketResponse({'' if self._data is _NOTHING else repr(self._data)})"
+
+
+class WebsocketErrorResponse(Envelope):
+    """Something went wrong: the client receives `{"status": "error", "error": …}`, without `error` when none was given."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: Any = _NOTHING) -> None:
+        self._error = error
+
+    @property
+    def error(self) -> Any:
+        """What was given, or None."""
+        return None if self._error is _NOTHING else self._error
+
+    def envelope(self) -> dict[str, object]:
+        """What the client receives."""
+        return {"status": "error"} if self._error is _NOTHING else {"status": "error", "error": self._error}
+
+    def __repr__(self) -> str:
+        return f"WebsocketErrorResponse({'' if self._error is _NOTHING else repr(self._error)})"
+
+
+AnyResponse = WebsocketResponse | WebsocketErrorResponse

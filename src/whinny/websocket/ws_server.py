@@ -1,0 +1,49 @@
+"""The Socket.IO server as a service: to be used anywhere in an app."""
+
+from __future__ import annotations
+
+from whinny.errors import ConfigurationError, ServerNotAttached
+from whinny.framework import ServiceManager, dependency
+from whinny.server import Server, ServerOptions
+from whinny.serving import Lifecycle
+
+
+class WsServer:
+    """Gives the server once a controller is attached; one for each ServiceManager, shared by all roots."""
+
+    services = dependency(ServiceManager)
+
+    def __init__(self) -> None:
+        self._io: Server | None = None
+        self._lifecycle: Lifecycle | None = None
+
+    @property
+    def io(self) -> Server:
+        """The server. Raises ServerNotAttached before a controller was attached."""
+        if self._io is None:
+            raise ServerNotAttached(
+                "There is no Socket.IO server yet: attach a controller first, services.get(YourController).attach()."
+            )
+        return self._io
+
+    @io.setter
+    def io(self, server: Server) -> None:
+        self._io = server
+
+    def open(self, options: ServerOptions, where: str) -> tuple[Server, Lifecycle]:
+        """The server for a root controller. Raises ConfigurationError when another root has other options."""
+        if self._io is None:
+            self._io = Server(options)
+        elif differences := self._io.options.differences(options):
+            raise ConfigurationError(
+                f"{where} has other options than the root that was attached before it: {', '.join(differences)}. "
+                "All roots of a ServiceManager share one server."
+            )
+        if self._lifecycle is None:
+            self._lifecycle = Lifecycle(self._io, self.services.boot, self.services.close)
+        return self._io, self._lifecycle
+
+    async def close(self) -> None:
+        """Close all connections; does nothing before a controller was attached."""
+        if self._io is not None:
+            await self._io.close()
