@@ -21,5 +21,6 @@ class Product(Base):
     name: Mapped[str] = mapped_column(String(100))
 
 
-engine = create_async_engine(URL.create("sqlite+aiosqlite", database=os.getenv("PRODUCTS_DATABASE", "products.sqlite3")))
+file = os.getenv("PRODUCTS_DATABASE", "products.sqlite3")
+engine = create_async_engine(URL.create("sqlite+aiosqlite", database=file))
 new_session = async_sessionmaker(engine)

@@ -12,6 +12,7 @@ import "./client/rooms.mjs";
 import "./client/namespaces.mjs";
 import "./client/leaving.mjs";
 import "./client/upgrade.mjs";
+import "./client/steady.mjs";
 import { print, scenarios, within, World } from "./world.mjs";
 
 async function run(request) {
@@ -19,7 +20,7 @@ async function run(request) {
   const found = scenarios.get(request.scenario);
   try {
     assert(found, `there is no scenario "${request.scenario}"`);
-    const data = await within(found.run(world), "the scenario to end", request.params?.patience ?? 30_000);
+    const data = await within(found(world), "the scenario to end", request.params?.patience ?? 30_000);
     return { name: request.scenario, ok: true, error: null, data: data ?? null };
   } catch (error) {
     return { name: request.scenario, ok: false, error: error?.stack ?? String(error), data: null };
@@ -28,5 +29,7 @@ async function run(request) {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) print(await run(JSON.parse(line)));
+for await (const line of createInterface({ input: process.stdin })) {
+  print(await run(JSON.parse(line)));
+}
 process.exit(0);

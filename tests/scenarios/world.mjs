@@ -120,7 +120,7 @@ export function plain(value) {
   if (Buffer.isBuffer(value)) return value;
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (Array.isArray(value)) return value.map(plain);
-  if (value && typeof value === "object" && !(value instanceof Error)) {
+  if (value && Object.getPrototypeOf(value) === Object.prototype) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
   }
   return value;
@@ -135,9 +135,10 @@ export function freshLabel(what) {
   return `${what}-${process.pid}-${++labels}`;
 }
 
-/** The reason with which a socket was disconnected, and the error details that come with it. */
-export async function disconnection(socket, ms = PATIENCE) {
-  return (await next(socket, "disconnect", ms))[0];
+/** The reason of a socket's next disconnection. */
+export async function disconnection(socket) {
+  const [reason] = await next(socket, "disconnect");
+  return reason;
 }
 
 export const INTERNAL = {
@@ -145,11 +146,12 @@ export const INTERNAL = {
   error: { code: "INTERNAL_SERVER_ERROR", message: "An internal server error has occurred." },
 };
 
-/** All scenarios by name; each shows one property. */
+/** All scenarios by name; the sentence above each is the property that it shows. */
 export const scenarios = new Map();
 
-export function scenario(name, property, run) {
-  scenarios.set(name, { property, run });
+export function scenario(name, run) {
+  assert(!scenarios.has(name), `two scenarios are named "${name}"`);
+  scenarios.set(name, run);
 }
 
 /** Whether the client is on the transport that it will stay on. */

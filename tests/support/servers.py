@@ -81,9 +81,8 @@ class ServerProcess:
 
     def stop(self, sig: signal.Signals = signal.SIGTERM, timeout: float = 20) -> float:
         """Send `sig`, wait for the end and return how many seconds it took."""
-        assert self.process is not None
         began = time.monotonic()
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.process.send_signal(sig)
             try:
                 self.process.wait(timeout)
@@ -102,8 +101,8 @@ def serve(
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{ROOT}", "PYTHONUNBUFFERED": "1", **(env or {})}
     server = ServerProcess(port, command(by, app, port, args), environment)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop(signal.SIGKILL)

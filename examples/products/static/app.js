@@ -1,7 +1,8 @@
 // The products' page: shows the list, creates products and tells how the connection is.
 //
-// A submitted product is pending until the server has answered for it. Until then it is kept in the browser's storage and
-// sent again on each connection. It carries an id made here, which the server creates only once: sending again is safe.
+// A submitted product is pending until the server has answered for it. Until then it is kept in the browser's storage
+// and sent again on each connection. It carries an id made here, which the server creates only once, so that sending
+// again is safe.
 
 import { io } from "/client/socket.io.esm.min.js";
 
@@ -14,7 +15,7 @@ const byId = (id) => document.getElementById(id);
 const [form, field, list] = [byId("create"), byId("name"), byId("products")];
 
 const socket = io();
-let products = []; // as the server told them last, newest first
+let products = null; // as the server told them last, newest first
 
 
 // The connection
@@ -34,7 +35,7 @@ function onConnectionLost() {
   showConnection("reconnecting", "Reconnecting…");
   for (const entry of pending.values()) entry.waiting = true;
   render();
-  if (!socket.active) setTimeout(() => socket.connect(), RETRY_DELAY); // the client tries again by itself but for this case
+  if (!socket.active) setTimeout(() => socket.connect(), RETRY_DELAY); // refused: the client gives up by itself
 }
 
 socket.on("connect", onConnected);
@@ -78,7 +79,7 @@ function restore() {
   }
 }
 
-// Another window of this browser has kept or settled one. It is taken over, as that window may be closed before the answer.
+// Another window of this browser has kept or settled one. This one takes part, as that one may be closed too early.
 addEventListener("storage", ({ key, newValue }) => {
   if (!key?.startsWith(PREFIX)) return;
   if (newValue === null) pending.delete(key.slice(PREFIX.length));
@@ -131,7 +132,7 @@ function refuse(entry, error) {
     return;
   }
   takeBack(entry);
-  if ([document.body, ...form.elements].includes(document.activeElement)) field.focus(); // else the user is busy elsewhere
+  if ([document.body, ...form.elements].includes(document.activeElement)) field.focus(); // else the user is elsewhere
 }
 
 function inWords({ instancePath, keyword, params, message }) {
@@ -230,9 +231,9 @@ async function readWhileOutdated() {
 const items = new Map(); // id -> the element that shows it
 
 function render() {
-  const created = new Set(products.map((product) => product.id));
+  const created = new Set(products?.map((product) => product.id));
   const visible = [...pending.values()].filter((entry) => (entry.waiting || entry.error) && !created.has(entry.id));
-  const entries = [...visible.reverse(), ...products];
+  const entries = [...visible.reverse(), ...(products ?? [])];
   const shown = new Set(entries.map((entry) => entry.id));
   for (const [id, item] of items) {
     if (shown.has(id)) continue;
@@ -246,8 +247,8 @@ function render() {
     else list.insertBefore(item, position);
     fill(item, entry);
   }
-  byId("count").textContent = products.length || "";
-  byId("empty").hidden = entries.length > 0;
+  byId("count").textContent = products?.length || "";
+  byId("empty").hidden = products === null || entries.length > 0;
   list.hidden = entries.length === 0;
 }
 

@@ -60,8 +60,8 @@ class Decoder:
         if kind in "25":
             packet: Packet = Event(namespace, self._event_data(data), ack_id)
         elif kind in "36":
-            if type(data) is not list or ack_id is None:
-                raise ProtocolError("an acknowledgement needs an id and a list")
+            if type(data) is not list:
+                raise ProtocolError("an acknowledgement needs a list")
             packet = Ack(namespace, data, ack_id)
         else:
             return self._decode_control(kind, namespace, digits, body, data)

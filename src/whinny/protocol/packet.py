@@ -63,11 +63,11 @@ class Event(Packet):
 
 
 class Ack(Packet):
-    """The acknowledgement of the event with this `id`."""
+    """The acknowledgement of the event with this `id`. One without is tolerated, as by the reference server."""
 
     __slots__ = ("data", "id")
 
-    def __init__(self, namespace: str, data: list[Any], id: int) -> None:  # noqa: A002
+    def __init__(self, namespace: str, data: list[Any], id: int | None) -> None:  # noqa: A002
         self.namespace = namespace
         self.data = data
         self.id = id

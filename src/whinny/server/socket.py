@@ -278,7 +278,7 @@ class Socket:
         """An event or an acknowledgement from the client."""
         if type(packet) is Event:
             self.namespace.run_event(self, packet)
-        elif self._acks is not None and (listener := self._acks.pop(packet.id, None)) is not None:
+        elif self._acks is not None and packet.id is not None and (listener := self._acks.pop(packet.id, None)) is not None:
             listener.answered(packet.data)
 
     def acknowledge(self, ack_id: int, *args: Any) -> None:

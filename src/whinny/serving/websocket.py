@@ -120,8 +120,8 @@ class AsgiWebSocket:
                 if wire is None:
                     wire = message["bytes"]
                 if _too_large(wire, limit):
-                    self.peer.lost(self, "transport error", "the message is larger than max_http_buffer_size")
                     self.close(MESSAGE_TOO_BIG)
+                    self.peer.lost(self, "transport error", "the message is larger than max_http_buffer_size")
                     continue
                 if self._flushing:
                     self.peer.receive(wire)

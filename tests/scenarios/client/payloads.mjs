@@ -1,9 +1,11 @@
 // What can be said: JSON, binary data, large messages, any script, and in which order.
 
 import assert from "node:assert/strict";
-import { ask, disconnection, freshLabel, gather, next, ok, range, scenario, settled, transportIsFinal, until } from "../world.mjs";
+import { disconnection, freshLabel, gather, next, ok } from "../world.mjs";
+import { range, scenario, settled, transportIsFinal, until } from "../world.mjs";
 
-scenario("arguments", "Any number of arguments of any JSON kind arrive unchanged and in order, both ways.", async (world) => {
+// Any number of arguments of any JSON kind arrive unchanged and in order, both ways.
+scenario("arguments", async (world) => {
   const socket = await world.connect();
   const lists = [
     [],
@@ -27,7 +29,8 @@ scenario("arguments", "Any number of arguments of any JSON kind arrive unchanged
   assert.deepEqual(await ok(socket, "payload and more"), { payload: null, more: [] });
 });
 
-scenario("binary", "Binary data nested anywhere arrives unchanged, both ways, in events and in acks.", async (world) => {
+// Binary data nested anywhere arrives unchanged, both ways, in events and in acks.
+scenario("binary", async (world) => {
   const socket = await world.connect();
   const bytes = Buffer.from(range(256));
   const lists = [
@@ -49,7 +52,8 @@ scenario("binary", "Binary data nested anywhere arrives unchanged, both ways, in
   }
 });
 
-scenario("binary views", "Typed arrays and ArrayBuffers arrive as the bytes that they show.", async (world) => {
+// Typed arrays and ArrayBuffers arrive as the bytes that they show.
+scenario("binary views", async (world) => {
   const socket = await world.connect();
   const whole = new Uint8Array([0, 1, 2, 3, 4, 5]);
   assert.deepEqual(await ok(socket, "echo", whole.subarray(2, 4)), Buffer.from([2, 3]));
@@ -57,14 +61,16 @@ scenario("binary views", "Typed arrays and ArrayBuffers arrive as the bytes that
   assert.equal(await ok(socket, "kind of", whole), "bytes");
 });
 
-scenario("binary ack of the client", "The client's callback may answer with binary data.", async (world) => {
+// The client's callback may answer with binary data.
+scenario("binary ack of the client", async (world) => {
   const socket = await world.connect();
   socket.on("question", (question, callback) => callback({ parts: [question.bytes, Buffer.alloc(0)] }));
   const answer = await ok(socket, "ask me", { question: { bytes: Buffer.from([1, 2, 3]) }, timeout: 5 });
   assert.deepEqual(answer, { parts: [Buffer.from([1, 2, 3]), Buffer.alloc(0)] });
 });
 
-scenario("binary among texts", "Binary messages keep their place among text messages, both ways.", async (world) => {
+// Binary messages keep their place among text messages, both ways.
+scenario("binary among texts", async (world) => {
   const socket = await world.connect();
   const arrived = gather(socket, "sent back");
   const sent = range(200).map((n) => [n, n % 3 ? "text" : Buffer.alloc(n, n)]);
@@ -74,7 +80,8 @@ scenario("binary among texts", "Binary messages keep their place among text mess
   assert.deepEqual(arrived, sent);
 });
 
-scenario("900 kB of text", "A message just under the limit passes, both ways.", async (world) => {
+// A message just under the limit passes, both ways.
+scenario("900 kB of text", async (world) => {
   const socket = await world.connect();
   const text = "0123456789".repeat(90_000);
   assert.equal((await ok(socket, "echo", text)) === text, true);
@@ -83,12 +90,14 @@ scenario("900 kB of text", "A message just under the limit passes, both ways.", 
   assert.equal((await ok(socket, "echo", wide)) === wide, true);
 });
 
-scenario("2 MB from the server", "The limit is on what comes in: the server may send more.", async (world) => {
+// The limit is on what comes in: the server may send more.
+scenario("2 MB from the server", async (world) => {
   const socket = await world.connect();
   assert.equal((await ok(socket, "make text", 2_000_000)) === "x".repeat(2_000_000), true);
 });
 
-scenario("message over the limit", "A message over the limit ends its own connection and no other.", async (world) => {
+// A message over the limit ends its own connection and no other.
+scenario("message over the limit", async (world) => {
   const label = freshLabel("large");
   const other = await world.connect();
   const socket = await world.connect({ auth: { label } });
@@ -104,7 +113,8 @@ scenario("message over the limit", "A message over the limit ends its own connec
   assert.equal(await ok(other, "echo", "unharmed"), "unharmed");
 });
 
-scenario("1 MB with the limit raised", "A message of more than 1 MB passes where the limit is higher.", async (world) => {
+// A message of more than 1 MB passes where the limit is higher.
+scenario("1 MB with the limit raised", async (world) => {
   const socket = await world.connect();
   const text = "x".repeat(1_100_000);
   assert.equal((await ok(socket, "echo", text)) === text, true);
@@ -130,7 +140,8 @@ const TEXTS = [
   "\\ud83d written out",
 ];
 
-scenario("unicode", "Text of any script arrives unchanged, both ways, lone surrogates included.", async (world) => {
+// Text of any script arrives unchanged, both ways, lone surrogates included.
+scenario("unicode", async (world) => {
   const socket = await world.connect();
   for (const text of TEXTS) {
     assert.equal(await ok(socket, "echo", text), text);
@@ -141,7 +152,8 @@ scenario("unicode", "Text of any script arrives unchanged, both ways, lone surro
   }
 });
 
-scenario("unicode of the server", "Text of any script that the server makes arrives as it was meant.", async (world) => {
+// Text of any script that the server makes arrives as it was meant.
+scenario("unicode of the server", async (world) => {
   const socket = await world.connect();
   const texts = await ok(socket, "make unicode");
   assert.deepEqual(texts, {
@@ -153,7 +165,8 @@ scenario("unicode of the server", "Text of any script that the server makes arri
   });
 });
 
-scenario("unicode in event names", "Event names may have any character, both ways.", async (world) => {
+// Event names may have any character, both ways.
+scenario("unicode in event names", async (world) => {
   const socket = await world.connect();
   for (const name of ["horse 🐎 e\u0301 \u0000 \u2028 漢字", "half \ud83d", " spaces ", '"quoted\\"', "users créer"]) {
     const sent = next(socket, name);
@@ -162,13 +175,15 @@ scenario("unicode in event names", "Event names may have any character, both way
   }
 });
 
-scenario("unicode in auth and refusal", "Auth may hold any character.", async (world) => {
+// Auth may hold any character.
+scenario("unicode in auth and refusal", async (world) => {
   const auth = Object.fromEntries(TEXTS.map((text) => [text, text]));
   const socket = await world.connect({ auth });
   assert.deepEqual(await ok(socket, "handshake auth"), auth);
 });
 
-scenario("order", "1000 messages keep their order, each way, and so do those emitted before the connection.", async (world) => {
+// 1000 messages keep their order, each way, and so do those emitted before the connection.
+scenario("order", async (world) => {
   const socket = world.open();
   for (const n of range(1000)) socket.emit("collect", n);
   await world.connected(socket);
@@ -181,7 +196,8 @@ scenario("order", "1000 messages keep their order, each way, and so do those emi
   assert.deepEqual(numbers, range(1000).map((n) => [n]));
 });
 
-scenario("order with pauses", "Messages keep their order over many separate sends, each way at the same time.", async (world) => {
+// Messages keep their order over many separate sends, each way at the same time.
+scenario("order with pauses", async (world) => {
   const socket = await world.connect();
   const numbers = gather(socket, "number");
   socket.emit("count slowly", 100);

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { freshLabel, gather, ok, range, scenario, settled, transportIsFinal, until } from "../world.mjs";
 
-scenario("rooms", "A message to a room reaches its members but the sender, until they leave.", async (world) => {
+// A message to a room reaches its members but the sender, until they leave.
+scenario("rooms", async (world) => {
   const [a, b, c] = await Promise.all(range(3).map(() => world.connect()));
   const room = freshLabel("room");
   const news = [a, b, c].map((socket) => gather(socket, "news"));
@@ -24,7 +25,8 @@ scenario("rooms", "A message to a room reaches its members but the sender, until
   ]);
 });
 
-scenario("several rooms", "A message to several rooms reaches a member of several once.", async (world) => {
+// A message to several rooms reaches a member of several once.
+scenario("several rooms", async (world) => {
   const [a, b, c, d] = await Promise.all(range(4).map(() => world.connect()));
   const [one, two] = [freshLabel("one"), freshLabel("two")];
   const news = [a, b, c, d].map((socket) => gather(socket, "news"));
@@ -38,7 +40,8 @@ scenario("several rooms", "A message to several rooms reaches a member of severa
   assert.deepEqual(news, [...range(3).map(() => [["to both"], ["server to both"]]), []]);
 });
 
-scenario("except", "except_ leaves out the members of its rooms.", async (world) => {
+// except_ leaves out the members of its rooms.
+scenario("except", async (world) => {
   const [a, b, c] = await Promise.all(range(3).map(() => world.connect()));
   const [one, two] = [freshLabel("one"), freshLabel("two")];
   const news = [a, b, c].map((socket) => gather(socket, "news"));
@@ -52,7 +55,8 @@ scenario("except", "except_ leaves out the members of its rooms.", async (world)
   assert.deepEqual(news, [[[1], [2]], [[3]], [[2], [3]]]);
 });
 
-scenario("own room", "socket.id is a room with that socket alone.", async (world) => {
+// socket.id is a room with that socket alone.
+scenario("own room", async (world) => {
   const [a, b, c] = await Promise.all(range(3).map(() => world.connect()));
   const news = [a, b, c].map((socket) => gather(socket, "news"));
   await ok(a, "send", { rooms: [b.id], event: "news", args: ["direct"] });
@@ -61,7 +65,8 @@ scenario("own room", "socket.id is a room with that socket alone.", async (world
   assert.deepEqual(news, [[["to myself"]], [["direct"]], []]);
 });
 
-scenario("rooms of those who left", "Who disconnected is in no room any more.", async (world) => {
+// Who disconnected is in no room any more.
+scenario("rooms of those who left", async (world) => {
   const room = freshLabel("room");
   const label = freshLabel("leaver");
   const [a, b] = [await world.connect({ auth: { label } }), await world.connect()];
@@ -73,7 +78,8 @@ scenario("rooms of those who left", "Who disconnected is in no room any more.", 
   assert.equal(await ok(b, "room size", room), 1);
 });
 
-scenario("broadcast", "broadcast reaches everybody but the sender.", async (world) => {
+// broadcast reaches everybody but the sender.
+scenario("broadcast", async (world) => {
   const sockets = await Promise.all(range(4).map(() => world.connect()));
   const news = sockets.map((socket) => gather(socket, "broadcast news"));
   const chat = await world.connect({ namespace: "/chat" });
@@ -84,7 +90,8 @@ scenario("broadcast", "broadcast reaches everybody but the sender.", async (worl
   assert.deepEqual(other, []);
 });
 
-scenario("broadcast of the server", "A broadcast of the server reaches everybody once.", async (world) => {
+// A broadcast of the server reaches everybody once.
+scenario("broadcast of the server", async (world) => {
   const sockets = await Promise.all(range(3).map(() => world.connect()));
   const news = sockets.map((socket) => gather(socket, "broadcast news"));
   await ok(sockets[0], "send from server", { rooms: [], event: "broadcast news", args: ["all", null] });
@@ -92,7 +99,8 @@ scenario("broadcast of the server", "A broadcast of the server reaches everybody
   assert.deepEqual(news, range(3).map(() => [["all", null]]));
 });
 
-scenario("volatile", "Volatile messages reach a client that is ready, in order and never twice.", async (world) => {
+// Volatile messages reach a client that is ready, in order and never twice.
+scenario("volatile", async (world) => {
   const socket = await world.connect();
   await until(() => transportIsFinal(world, socket), "the transport is final");
   const arrived = gather(socket, "volatile");
