@@ -33,6 +33,9 @@ HOSTS = {
 SERVERS: list[Kind] = ["whinny", "uvicorn", "hypercorn"]
 CORE = ["connect with auth", "refuse with message and data", "echo with ack", "binary", "rooms", "transport"]
 
+# By default Hypercorn runs the app in a process of its own, which hears no signal.
+ONE_PROCESS: dict[Kind, list[str]] = {"whinny": [], "uvicorn": [], "hypercorn": ["--workers", "0"]}
+
 
 def app(host: str) -> str:
     return f"apps.scenarios_hosting:{host}"
@@ -91,7 +94,7 @@ async def test_alone_answers_nothing_else(by: Kind, server_of: ServerOf) -> None
 @pytest.mark.parametrize("host", ["starlette", "fastapi", "mounted_with_lifespan"])
 async def test_lifespan(host: str, by: Kind) -> None:
     """The other app's lifespan runs once around the server, and the server's end is the clients' reason."""
-    with serve(app(host), by=by) as server:
+    with serve(app(host), by=by, args=ONE_PROCESS[by]) as server:
         async with raw_client(server.url, HOSTS[host]) as client:
             await client.join_namespace({"label": "lifespan"})
             assert server.log.count("the inner lifespan has begun") == 1
@@ -110,7 +113,7 @@ async def test_lifespan(host: str, by: Kind) -> None:
 @pytest.mark.parametrize("host", ["alone", "without_lifespan"])
 async def test_no_lifespan(host: str, by: Kind) -> None:
     """Alone, or around an app that has no lifespan, the server starts and stops without a complaint."""
-    with serve(app(host), by=by) as server:
+    with serve(app(host), by=by, args=ONE_PROCESS[by]) as server:
         async with raw_client(server.url) as client:
             await client.join_namespace({"label": "lifespan"})
             assert await asyncio.to_thread(server.stop) < 10

@@ -134,11 +134,13 @@ async def test_first_packet_must_be_connect(wire: Wire, packet: str) -> None:
     assert await client.rest() == []
 
 
-async def test_event_while_joining(wire: Wire) -> None:
-    """An event that comes while `on_connection` still runs is too early."""
-    client = await wire.websocket()
-    await client.send('40{"hang":true}', '420["echo","hello"]')
-    assert await client.rest() == []
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+@pytest.mark.parametrize("packet", ['420["echo","hello"]', "1"])
+async def test_connection_ends_while_joining(wire: Wire, transport: str, packet: str) -> None:
+    """While `on_connection` still runs an event is too early, and a close packet is obeyed."""
+    client = await wire.client(transport)
+    await client.misbehave('40{"hang":true}', packet)
+    await client.gone()
 
 
 async def test_malformed_packet_gives_its_reason(wire: Wire) -> None:

@@ -21,7 +21,7 @@ class Overlap(ProtocolError):
 class PollingTransport:
     """A transport over HTTP requests."""
 
-    __slots__ = ("_closed", "_poll", "_posting", "_running", "failed", "peer")
+    __slots__ = ("_closed", "_poll", "_posting", "_running", "peer")
 
     peer: Peer
     name: Final[Literal["polling"]] = "polling"  # type: ignore[misc]
@@ -30,8 +30,6 @@ class PollingTransport:
         self._poll: asyncio.Future[str] | None = None
         self._posting = False
         self._closed = False
-        self.failed = False
-        """Whether what the client sent ended the connection."""
         self._running: asyncio.Event | None = None  # made when reading is paused for the first time
 
     # the poll
@@ -97,7 +95,6 @@ class PollingTransport:
                 self.closed_by_client()
                 return
             self.peer.receive(wire)
-            self.failed = self._closed
             if self._running is not None and not self._running.is_set():
                 await self._running.wait()
 

@@ -11,7 +11,7 @@ from whinny.protocol.binary import insert
 from whinny.protocol.packet import RESERVED_EVENTS, Ack, Connect, ConnectError, Disconnect, Event, Packet
 
 _HEADER: Final = re.compile(r"([0-6])(?:(?<=[56])([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]*)", re.ASCII)
-_LARGEST_ID: Final = 2**53 - 1  # Number.MAX_SAFE_INTEGER
+_LONGEST_ID: Final = 16  # digits of Number.MAX_SAFE_INTEGER, 2**53 - 1
 
 
 class Decoder:
@@ -54,10 +54,10 @@ class Decoder:
         namespace = namespace or "/"
         body = text[header.end() :]
         data = self._parse(body) if body else None
-        ack_id = int(digits) if digits and len(digits) <= 16 else None
-        if digits and (ack_id is None or ack_id > _LARGEST_ID):
-            raise ProtocolError("the acknowledgement id is too large")
+        ack_id = int(digits) if digits and len(digits) <= _LONGEST_ID else None
         if kind in "25":
+            if digits and ack_id is None:
+                raise ProtocolError("the acknowledgement id is too large")
             packet: Packet = Event(namespace, self._event_data(data), ack_id)
         elif kind in "36":
             if type(data) is not list:

@@ -1,7 +1,8 @@
 """JSON as JavaScript reads and writes it, fast.
 
-msgspec does the work. Two things that it refuses and browsers send or take go by the standard library: lone surrogates
-(JSON.stringify escapes them) both ways. NaN and the infinities become null, as JSON.stringify makes them.
+msgspec does the work. What it refuses and JSON.parse reads goes by the standard library: lone surrogates, which
+JSON.stringify escapes and which are written so too, and numbers beyond all bounds. NaN and the infinities are written as
+null, as JSON.stringify writes them.
 """
 
 from __future__ import annotations
@@ -35,9 +36,7 @@ def decode(text: str) -> Any:
     try:
         return _decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError):
-        if "\\u" in text:
-            return _decode_surrogates(text)
-        raise ProtocolError("the data is no JSON") from None
+        return _decode_leniently(text)
     except RecursionError:
         raise ProtocolError("the data is nested too deeply") from None
 
@@ -62,7 +61,7 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _decode_surrogates(text: str) -> Any:
+def _decode_leniently(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -100,10 +100,7 @@ class PollingEndpoint:
         except ClientGone:
             transport.data_gone()
         else:
-            if transport.failed:
-                await respond(send, 400, b"", _HTML, headers)
-            else:
-                await respond(send, 200, b"ok", _HTML, headers)
+            await respond(send, 200, b"ok", _HTML, headers)
         finally:
             transport.end_data()
 

@@ -134,7 +134,8 @@ class AsgiWebSocket:
                 if self._running is not None:
                     await self._running.wait()
         except asyncio.CancelledError:
-            if self._close_code is None:
+            if self._close_code is None:  # only a server that ends does so
+                self.peer.lost(self, "server shutting down")
                 raise
             # The client did not answer the close frame in time: leaving drops the WebSocket.
         finally:

@@ -139,6 +139,8 @@ scenario("restart", async (world) => {
   const socket = await world.connect(options);
   await until(() => transportIsFinal(world, socket), "the transport is final");
   await settled(socket);
+  socket.emit("collect", "nothing comes back");
+  await next(socket.io.engine, "drain"); // a client that polls has its next poll under way by now
   const { id } = socket;
   const reason = disconnection(socket);
   world.say("connected");
