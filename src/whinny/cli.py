@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -17,8 +18,11 @@ def main() -> None:
     """Real-time communication for Python web apps."""
 
 
-def _server_options(host: str) -> Any:
-    def decorate(command: Any) -> Any:
+Command = Callable[..., None]
+
+
+def _server_options(host: str) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
         for option in (
             click.argument("app"),
             click.option("--host", default=host, show_default=True, help="The address to listen on."),
@@ -42,7 +46,7 @@ def _serve(app: str, **settings: Any) -> None:
 
 
 @main.command()
-@_server_options("0.0.0.0")  # noqa: S104 - what a container or a proxy needs
+@_server_options("0.0.0.0")
 def run(app: str, **settings: Any) -> None:
     """Serve APP, written as module:attribute, in production."""
     _serve(app, **settings)

@@ -32,9 +32,6 @@ async def own_websocket(websocket: WebSocket) -> None:
         await websocket.send_text(text.upper())
 
 
-PER_CLIENT = ("Connection", "Client", "Socket", "PollingTransport", "Upgrade", "EventRunner", "EngineRequest")
-
-
 def tables(io: Any) -> dict[str, int]:
     """How much the server holds for its clients: the entries of its tables, and the objects that are alive."""
     sizes = {
@@ -50,9 +47,9 @@ def tables(io: Any) -> dict[str, int]:
         sizes[f"rooms of {name}"] = len(adapter.room_names())
         sizes[f"members of rooms of {name}"] = len(adapter._joined)
     gc.collect()
-    alive = Counter(type(thing).__name__ for thing in gc.get_objects() if type(thing).__module__.startswith("whinny."))
-    sizes |= {f"{name} objects": alive[name] for name in PER_CLIENT}
-    return sizes
+    types = [type(thing) for thing in gc.get_objects()]
+    alive = Counter(cls.__name__ for cls in types if str(cls.__module__).startswith("whinny."))
+    return sizes | {f"{name} objects": count for name, count in alive.items()}
 
 
 def inner_app(services: ServiceManager) -> Starlette:

@@ -15,6 +15,8 @@ from support.servers import Kind, serve
 # The native WebSocket path and that by ASGI.
 SERVERS = ["whinny", "uvicorn"]
 AT_ONCE = 50
+# The tables and classes of which nothing is left when no client is there.
+PER_CLIENT = {"connections", "heartbeats", "clients", "sockets", "rooms", "members", "Connection", "Client", "Socket"}
 
 
 async def tables(url: str) -> dict[str, int]:
@@ -25,26 +27,26 @@ async def tables(url: str) -> dict[str, int]:
 
 
 async def baseline(url: str) -> dict[str, int]:
-    """What the server holds after a first client has come and gone; all of it is 0 but for tasks of its own."""
+    """What the server holds after a first client has come and gone: empty tables, and objects of its own."""
     async with raw_client(url) as client:
         await client.join_namespace()
-        await client.call("echo", "first")
-    expected = dict.fromkeys(await tables(url), 0)
-    await expect_left(url, expected, ignored={"tasks of the loop"})
-    return expected | {"tasks of the loop": (await tables(url))["tasks of the loop"]}
+        await client.call("join", ["first"])
+        await client.call("echo later", 0, "first")
+    empty = {name: 0 for name in await tables(url) if name.split()[0] in PER_CLIENT}
+    await expect_left(url, empty)
+    return await tables(url) | empty
 
 
-async def expect_left(
-    url: str, expected: dict[str, int], within: float = 15, ignored: frozenset[str] | set[str] = frozenset()
-) -> None:
-    """Wait until the server holds exactly this."""
+async def expect_left(url: str, expected: dict[str, int], within: float = 15) -> None:
+    """Wait until the server holds exactly this of each of these, and nothing of any other class of its own."""
     end = time.monotonic() + within
     while True:
-        held = {name: size for name, size in (await tables(url)).items() if name not in ignored}
-        too_much = {name: size for name, size in held.items() if size != expected[name]}
-        if not too_much:
+        held = await tables(url)
+        names = expected if "tasks of the loop" not in expected else {**expected, **held}
+        wrong = {name: held.get(name, 0) for name in names if held.get(name, 0) != expected.get(name, 0)}
+        if not wrong:
             return
-        assert time.monotonic() < end, f"still held: {too_much}"
+        assert time.monotonic() < end, f"held: {wrong}, expected: {[expected.get(name, 0) for name in wrong]}"
         await asyncio.sleep(0.05)
 
 

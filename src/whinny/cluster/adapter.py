@@ -19,6 +19,7 @@ class Member(Protocol):
     @property
     def id(self) -> str:
         """The socket's id, which is also the name of a room that it is always in."""
+        ...
 
     def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
         """Send encoded packets. Must not change the adapter's tables before it returns."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -53,7 +55,7 @@ class Engine:
         self.options = options
         self.connections: dict[str, Connection] = {}
         self.heartbeat = Heartbeat(options.ping_interval, options.ping_timeout)
-        self.closing = False
+        self._empty: asyncio.Event | None = None  # made when somebody waits for the last connection to close
         self._on_connection = on_connection
         self._full_upgrades = ["websocket"] if options.allow_upgrades and "websocket" in options.transports else []
 
@@ -107,12 +109,21 @@ class Engine:
         """The connection is closed."""
         self.connections.pop(connection.id, None)
         self.heartbeat.remove(connection)
+        if self._empty is not None and not self.connections:
+            self._empty.set()
 
     def close(self) -> None:
-        """Take no more handshakes and close all connections once what was sent to them has gone out."""
-        self.closing = True
+        """Close all connections once what was sent to them has gone out."""
         for connection in list(self.connections.values()):
             connection.close()
+
+    async def wait_closed(self, timeout: float) -> None:
+        """Wait until there is no connection left, at most `timeout` seconds."""
+        self._empty = asyncio.Event()
+        if self.connections:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._empty.wait()
 
     def discard(self) -> None:
         """Close at once what is still there."""

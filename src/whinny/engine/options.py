@@ -126,7 +126,9 @@ class EngineOptions:
 
     def _check_count(self, name: str) -> None:
         value: Any = getattr(self, name)
-        self._check(name, isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number above 0")
+        self._check(
+            name, isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number above 0"
+        )
 
     def differences(self, other: EngineOptions) -> list[str]:
         """The names of the options in which `other` differs."""

@@ -1,4 +1,4 @@
-"""HTTP long-polling (Engine.IO v4 §HTTP long-polling): at most one GET that waits for packets, one POST that brings them.
+"""HTTP long-polling (Engine.IO v4 §HTTP long-polling): one GET that waits for packets, one POST that brings them.
 
 The transport sees no HTTP: the serving layer brings each request as calls and a future for its answer.
 """
@@ -6,13 +6,15 @@ The transport sees no HTTP: the serving layer brings each request as calls and a
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from whinny.engine.packet import CLOSE, NOOP, Packet, decode_payload, encode_payload
 from whinny.errors import ProtocolError
 
 if TYPE_CHECKING:
+    from whinny.engine.options import TransportName
     from whinny.engine.transport import Peer
+
 
 class Overlap(ProtocolError):
     """Two polls, or two data requests, of one session at once."""
@@ -23,8 +25,8 @@ class PollingTransport:
 
     __slots__ = ("_closed", "_poll", "_posting", "_running", "peer")
 
+    name: ClassVar[TransportName] = "polling"
     peer: Peer
-    name: Final[Literal["polling"]] = "polling"  # type: ignore[misc]
 
     def __init__(self) -> None:
         self._poll: asyncio.Future[str] | None = None

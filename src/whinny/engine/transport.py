@@ -6,7 +6,7 @@ replaces another. Everything here is synchronous and runs on the event loop.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from whinny.engine.options import TransportName
@@ -21,6 +21,7 @@ class Peer(Protocol):
 
     def take(self) -> list[Packet]:
         """Hand over all packets that wait, in order; they are the transport's from here."""
+        ...
 
     def sent(self) -> None:
         """All that was taken has gone out."""
@@ -32,15 +33,13 @@ class Peer(Protocol):
 class Transport(Protocol):
     """Carries the packets of one peer."""
 
+    name: ClassVar[TransportName]
     peer: Peer
-
-    @property
-    def name(self) -> TransportName:
-        """The name in the protocol."""
 
     @property
     def ready(self) -> bool:
         """Whether a packet given now would go out now; volatile ones are dropped otherwise."""
+        ...
 
     def wake(self) -> None:
         """Packets wait at the peer: take and write them as soon as that is possible."""

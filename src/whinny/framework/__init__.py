@@ -2,7 +2,7 @@
 
 from whinny.framework.errors import INTERNAL_ERROR, render_error
 from whinny.framework.hooks import Hook, HookDecorator, class_hooks, method_hooks
-from whinny.framework.services import ServiceManager, dependency, services_of
+from whinny.framework.services import ServiceManager, dependency, find_services, services_of
 from whinny.framework.settings import Settings
 from whinny.framework.validation import AjvError, SchemaValidator
 
@@ -16,6 +16,7 @@ __all__ = [
     "Settings",
     "class_hooks",
     "dependency",
+    "find_services",
     "method_hooks",
     "render_error",
     "services_of",

@@ -13,7 +13,7 @@ _HOOKS: Final = "__whinny_hooks__"
 
 
 class HookDecorator:
-    """Hangs hooks on a class or a method. Stacked decorators run from top to bottom; it can be used any number of times."""
+    """Hangs hooks on a class or a method, any number of times. Stacked decorators run from top to bottom."""
 
     __slots__ = ("hooks",)
 

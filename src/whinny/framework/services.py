@@ -75,13 +75,18 @@ async def _call(service: object, name: str) -> None:
             await result
 
 
+def find_services(owner: object) -> ServiceManager | None:
+    """The manager that made this object, if one did."""
+    return cast("ServiceManager | None", getattr(owner, "__dict__", {}).get(_MANAGER))
+
+
 def services_of(owner: object) -> ServiceManager:
     """The manager that made this object. Raises ConfigurationError when none did."""
-    manager = getattr(owner, "__dict__", {}).get(_MANAGER)
+    manager = find_services(owner)
     if manager is None:
         name = type(owner).__name__
         raise ConfigurationError(f"{name} was not made by a ServiceManager: get it with services.get({name}).")
-    return cast("ServiceManager", manager)
+    return manager
 
 
 class _Dependency(Generic[T]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 import jsonschema_rs
@@ -27,7 +27,7 @@ class SchemaValidator:
 
     __slots__ = ("_schema", "_validator")
 
-    def __init__(self, schema: Mapping[str, Any] | bool, where: str = "The schema") -> None:
+    def __init__(self, schema: dict[str, Any] | bool, where: str = "The schema") -> None:
         """Raises ConfigurationError that begins with `where` when the schema is none."""
         try:
             self._validator = jsonschema_rs.validator_for(schema, validate_formats=True)

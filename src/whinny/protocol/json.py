@@ -1,8 +1,8 @@
 """JSON as JavaScript reads and writes it, fast.
 
 msgspec does the work. What it refuses and JSON.parse reads goes by the standard library: lone surrogates, which
-JSON.stringify escapes and which are written so too, and numbers beyond all bounds. NaN and the infinities are written as
-null, as JSON.stringify writes them.
+JSON.stringify escapes and which are written so too, and numbers beyond all bounds. NaN and the infinities are written
+as null, as JSON.stringify writes them.
 """
 
 from __future__ import annotations

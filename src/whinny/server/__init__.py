@@ -4,13 +4,12 @@ from whinny.server.broadcast import BroadcastOperator
 from whinny.server.client import Client
 from whinny.server.events import Job
 from whinny.server.handshake import Handshake
-from whinny.server.namespace import Acknowledge, Namespace, NamespaceHandler
+from whinny.server.namespace import Namespace, NamespaceHandler
 from whinny.server.options import ServerOptions
 from whinny.server.server import Server
 from whinny.server.socket import Socket, SocketOperator
 
 __all__ = [
-    "Acknowledge",
     "BroadcastOperator",
     "Client",
     "Handshake",

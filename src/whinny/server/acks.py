@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from whinny.errors import AckTimeout, ClientDisconnected
 
 
-
 class AckListener(Protocol):
     """Who waits for the acknowledgement of one client."""
 
@@ -93,5 +92,3 @@ class GroupAck:
                 self._responses,
             ) from None
         return self._responses
-
-

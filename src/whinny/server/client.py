@@ -131,5 +131,3 @@ class Client:
         if self._timeout is not None:
             self._timeout.cancel()
             self._timeout = None
-
-

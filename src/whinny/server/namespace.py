@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from whinny import protocol
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("whinny.server")
 
-Acknowledge = Callable[[Any], None]
-
 
 class NamespaceHandler(Protocol):
     """What an app does with the clients of a namespace."""
@@ -32,8 +30,11 @@ class NamespaceHandler(Protocol):
     def on_connect(self, socket: Socket) -> Awaitable[None] | None:
         """A client wants in. Raises ConnectionRefused to refuse it; an awaitable is awaited first."""
 
-    def on_event(self, socket: Socket, data: list[Any], acknowledge: Acknowledge | None) -> Job | None:
-        """An event came: `data` is its name and its arguments. The job answers; it raises no Exception."""
+    def on_event(self, socket: Socket, data: list[Any], ack_id: int | None) -> Job | None:
+        """An event came: `data` is its name and its arguments.
+
+        The job answers by `socket.acknowledge` if there is an `ack_id`; no Exception leaves it.
+        """
 
     def on_disconnect(self, socket: Socket, reason: str) -> Awaitable[None] | None:
         """A client that was connected is gone."""
@@ -154,8 +155,9 @@ class Namespace:
 
     async def _connect_later(self, socket: Socket, pending: Awaitable[None]) -> None:
         seconds = self.server.options.connect_timeout
+        deadline = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as deadline:
+            async with deadline:
                 await pending
         except BaseException as error:
             if isinstance(error, TimeoutError) and deadline.expired():
@@ -179,7 +181,7 @@ class Namespace:
         try:
             socket.refuse(answer)
         except TypeError as unsendable:  # EncodeError: the app's `data`
-            log.error("The data of a ConnectionRefused cannot be sent: %s", unsendable)  # noqa: TRY400
+            log.error("The data of a ConnectionRefused cannot be sent: %s", unsendable)
             socket.refuse({"message": answer["message"]})
 
     def run_event(self, socket: Socket, packet: Event) -> None:
@@ -194,13 +196,7 @@ class Namespace:
         """Run an event, as a task only where something in it waits."""
         if self.handler is None:
             return
-        acknowledge = None
-        if (ack_id := packet.id) is not None:
-
-            def acknowledge(answer: Any) -> None:
-                socket.acknowledge(ack_id, answer)
-
-        job = self.handler.on_event(socket, packet.data, acknowledge)
+        job = self.handler.on_event(socket, packet.data, packet.id)
         if job is None:
             return
         runner = socket.runner

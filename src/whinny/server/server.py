@@ -23,7 +23,7 @@ GRACE: Final = 2.0
 
 
 class Server:
-    """All clients and namespaces. `io` in the reference server's words; its operators are those of the namespace `/`."""
+    """All clients and namespaces: `io` in the reference server. Its operators are those of the namespace `/`."""
 
     def __init__(self, options: ServerOptions | None = None) -> None:
         self.options = options or ServerOptions()
@@ -93,10 +93,7 @@ class Server:
         await asyncio.shield(self._closed)
 
     async def _finish(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + GRACE
-        while self.engine.connections and loop.time() < deadline:
-            await asyncio.sleep(0.02)
+        await self.engine.wait_closed(GRACE)
         self.engine.discard()
         await self.tasks.finish(GRACE)
 

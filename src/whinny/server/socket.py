@@ -264,9 +264,7 @@ class Socket:
         self._client.joined(self)
         self.namespace.adapter.add(self)
         if log.isEnabledFor(logging.INFO):
-            log.info(
-                "Client connected: %s", self.id, extra={"socket_id": self.id, "namespace": self.namespace.name}
-            )
+            log.info("Client connected: %s", self.id, extra={"socket_id": self.id, "namespace": self.namespace.name})
 
     def refuse(self, error: dict[str, Any]) -> None:
         """`on_connection` refused: `error` is what the client reads; nothing of the socket stays."""
@@ -278,7 +276,11 @@ class Socket:
         """An event or an acknowledgement from the client."""
         if type(packet) is Event:
             self.namespace.run_event(self, packet)
-        elif self._acks is not None and packet.id is not None and (listener := self._acks.pop(packet.id, None)) is not None:
+        elif (
+            self._acks is not None
+            and packet.id is not None
+            and (listener := self._acks.pop(packet.id, None)) is not None
+        ):
             listener.answered(packet.data)
 
     def acknowledge(self, ack_id: int, *args: Any) -> None:
@@ -331,5 +333,3 @@ class Socket:
 def message_packets(messages: list[str | bytes]) -> list[Packet]:
     """Engine packets of encoded messages, shared by all who receive them."""
     return [message(part) for part in messages]
-
-

@@ -33,7 +33,11 @@ class Tasks:
         loop = asyncio.get_running_loop()
         if STARTS_EAGERLY:
             task: asyncio.Task[Any] = asyncio.Task(
-                coroutine, loop=loop, name=name, context=context, eager_start=True  # type: ignore[call-arg,unused-ignore]
+                coroutine,
+                loop=loop,
+                name=name,
+                context=context,
+                eager_start=True,  # type: ignore[call-arg,unused-ignore]
             )
             if task.done():
                 self._finished(task)

@@ -41,10 +41,18 @@ async def compress(body: bytes, accept_encoding: str | None) -> tuple[bytes, Hea
     """The body in an encoding that the client takes, with the headers that say so."""
     for encoding in ("gzip", "deflate"):
         if _accepts(accept_encoding, encoding):
-            encode = gzip.compress if encoding == "gzip" else zlib.compress
-            packed = await asyncio.to_thread(encode, body) if len(body) > _IN_THREAD else encode(body)
+            pack = _pack_gzip if encoding == "gzip" else _pack_deflate
+            packed = await asyncio.to_thread(pack, body) if len(body) > _IN_THREAD else pack(body)
             return packed, [(b"content-encoding", encoding.encode()), (b"vary", b"Accept-Encoding")]
     return body, []
+
+
+def _pack_gzip(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
+
+
+def _pack_deflate(body: bytes) -> bytes:
+    return zlib.compress(body)
 
 
 def _accepts(accept_encoding: str | None, encoding: str) -> bool:

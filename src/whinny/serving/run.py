@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from whinny.errors import ConfigurationError
 from whinny.serving.asgi import SocketIOApp
@@ -38,8 +38,7 @@ def load_app(target: str) -> ASGIApp:
         found = getattr(found, attribute)
     if not callable(found):
         raise ConfigurationError(f"{target!r} is no ASGI app but {type(found).__name__}.")
-    app: ASGIApp = found
-    return app
+    return cast("ASGIApp", found)
 
 
 def message_limit(app: object) -> int:

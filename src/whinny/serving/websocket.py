@@ -7,12 +7,12 @@ to be written.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from whinny.engine import Engine, EngineRequest, Rejection, Upgrade, new_sid
 
 if TYPE_CHECKING:
-    from whinny.engine import Packet, Peer
+    from whinny.engine import Packet, Peer, TransportName
     from whinny.serving.origin import Headers
     from whinny.serving.types import Receive, Scope, Send
 
@@ -38,8 +38,8 @@ class AsgiWebSocket:
         "peer",
     )
 
+    name: ClassVar[TransportName] = "websocket"
     peer: Peer
-    name: Final[Literal["websocket"]] = "websocket"  # type: ignore[misc]
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -76,7 +76,7 @@ class AsgiWebSocket:
             if self._close_code is not None and not self._closed:
                 self._closed = True
                 await self._send({"type": "websocket.close", "code": self._close_code})
-        except Exception as error:  # noqa: BLE001 - what a server raises for a client that is gone is not specified
+        except Exception as error:
             self.peer.lost(self, "transport close", str(error))
         finally:
             self._flushing = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -17,7 +17,7 @@ EVENT: Final = "__whinny_event__"
 PostFunction = Callable[[AnyResponse | None], Awaitable[None] | None]
 HookResult = AnyResponse | PostFunction | None
 WebsocketHookFunction = Callable[[Any, ServiceManager], Awaitable[HookResult] | HookResult]
-Schema = Mapping[str, Any] | bool
+Schema = dict[str, Any] | bool
 
 
 def event_name(name: str) -> Callable[[M], M]:

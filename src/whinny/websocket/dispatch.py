@@ -13,8 +13,8 @@ from types import coroutine
 from typing import TYPE_CHECKING, Any, cast
 
 from whinny.errors import ConnectionRefused, EncodeError
-from whinny.framework import ServiceManager, render_error
-from whinny.server import Acknowledge, Job, Socket
+from whinny.framework import ServiceManager, find_services, render_error
+from whinny.server import Job, Socket
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse, WebsocketResponse
 
@@ -48,12 +48,12 @@ class Dispatcher:
 
     # events
 
-    def on_event(self, socket: Socket, data: list[Any], acknowledge: Acknowledge | None) -> Job | None:
+    def on_event(self, socket: Socket, data: list[Any], ack_id: int | None) -> Job | None:
         """An event came: the job that handles it."""
         name = data[0]
         route = self._tree.routes.get(name)
         if route is None:
-            self._answer_unknown(name, acknowledge)
+            self._answer_unknown(socket, name, ack_id)
             return None
         args = tuple(data[1:])
         ctx: WebsocketContext[Any] = WebsocketContext(
@@ -64,16 +64,16 @@ class Dispatcher:
             controller_name=route.controller_name,
             controller_method_name=route.method_name,
         )
-        return Job(self._handle(route, ctx, acknowledge), route.waits)
+        return Job(self._handle(route, ctx, ack_id), route.waits)
 
     @staticmethod
-    def _answer_unknown(name: str, acknowledge: Acknowledge | None) -> None:
+    def _answer_unknown(socket: Socket, name: str, ack_id: int | None) -> None:
         log.debug("No method handles the event %r", name[:200])
-        if acknowledge is not None:
+        if ack_id is not None:
             error = {"code": "UNKNOWN_EVENT", "message": "The server does not know this event."}
-            acknowledge(WebsocketErrorResponse(error))
+            socket.acknowledge(ack_id, WebsocketErrorResponse(error))
 
-    async def _handle(self, route: Route, ctx: WebsocketContext[Any], acknowledge: Acknowledge | None) -> None:
+    async def _handle(self, route: Route, ctx: WebsocketContext[Any], ack_id: int | None) -> None:
         run = _Run(route.waits)
         posts: list[PostFunction] = []
         try:
@@ -89,11 +89,11 @@ class Dispatcher:
                 response = await self._respond_to_error(run, error, ctx)
         if log.isEnabledFor(logging.DEBUG):
             self._log_event(ctx, response)
-        if response is not None and acknowledge is not None:
+        if response is not None and ack_id is not None:
             try:
-                acknowledge(response)
+                ctx.socket.acknowledge(ack_id, response)
             except EncodeError as error:
-                acknowledge(await self._respond_to_error(run, error, ctx))
+                ctx.socket.acknowledge(ack_id, await self._respond_to_error(run, error, ctx))
 
     async def _run_hooks_and_method(
         self, run: _Run, route: Route, ctx: WebsocketContext[Any], posts: list[PostFunction]
@@ -133,7 +133,7 @@ class Dispatcher:
                     return answer
                 if answer is not None:
                     raise TypeError(f"handle_error returned {_kind(answer)}: it must return a response or None.")
-            except Exception as second:  # noqa: BLE001 - whatever it is, it is what the client hears of
+            except Exception as second:
                 error = second
         self._log(error, ctx)
         return render_websocket_error(error, ctx, debug=self._debug)
@@ -165,7 +165,7 @@ class Dispatcher:
                 result = methods.pop(0)(ctx)
                 if inspect.isawaitable(result):
                     return self._connect_later(result, methods, ctx)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client is not let in
+        except Exception as error:
             raise self._refusal(error, ctx) from None
         return None
 
@@ -176,7 +176,7 @@ class Dispatcher:
                 result = method(ctx)
                 if inspect.isawaitable(result):
                     await result
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client is not let in
+        except Exception as error:
             raise self._refusal(error, ctx) from None
 
     def _refusal(self, error: Exception, ctx: WebsocketContext[Any]) -> ConnectionRefused:
@@ -259,6 +259,6 @@ def render_websocket_error(
 ) -> WebsocketErrorResponse:
     """The answer to an error that nobody caught: masked, or whole where the setting `debug` is on."""
     if debug is None:
-        manager = getattr(ctx.controller, "__dict__", {}).get("_whinny_services")
-        debug = manager.settings.debug if manager is not None else False
+        manager = find_services(ctx.controller)
+        debug = manager is not None and manager.settings.debug
     return WebsocketErrorResponse(render_error(error, debug))

@@ -1,4 +1,4 @@
-"""What a controller's method answers (SPEC of the page: "Responses")."""
+"""What a controller's method answers ."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class WebsocketResponse(Envelope):
 
 
 class WebsocketErrorResponse(Envelope):
-    """Something went wrong: the client receives `{"status": "error", "error": …}`, without `error` when none was given."""
+    """Something went wrong: the client gets `{"status": "error", "error": …}`, without `error` if none was given."""
 
     __slots__ = ("_error",)
 

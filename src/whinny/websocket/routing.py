@@ -76,7 +76,7 @@ def _walk(
     children: Sequence[SubController | type] = getattr(controller, "sub_controllers", ())
     for child in children:
         entry = child if isinstance(child, SubController) else SubController("", child)
-        inner = services.get(entry.controller)
+        inner: object = services.get(entry.controller)
         yield from _walk(inner, prefix + entry.prefix, hooks, services, (*path, cls))
 
 
