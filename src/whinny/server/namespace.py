@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from whinny import protocol
@@ -27,8 +27,8 @@ log = logging.getLogger("whinny.server")
 class NamespaceHandler(Protocol):
     """What an app does with the clients of a namespace."""
 
-    def on_connect(self, socket: Socket) -> Awaitable[None] | None:
-        """A client wants in. Raises ConnectionRefused to refuse it; an awaitable is awaited first."""
+    def on_connect(self, socket: Socket) -> Coroutine[Any, Any, None] | None:
+        """A client wants in. Raises ConnectionRefused to refuse it; a coroutine is awaited first."""
 
     def on_event(self, socket: Socket, data: list[Any], ack_id: int | None) -> Job | None:
         """An event came: `data` is its name and its arguments.
@@ -150,10 +150,12 @@ class Namespace:
         if pending is None:
             socket.accept()
         else:
-            client.connecting(socket, self.server.tasks.start(self._connect_later(socket, pending)))
+            task = self.server.tasks.start(self._connect_later(socket, pending))
+            task.add_done_callback(lambda _: pending.close())  # should the task have ended before it began
+            client.connecting(socket, task)
         return socket
 
-    async def _connect_later(self, socket: Socket, pending: Awaitable[None]) -> None:
+    async def _connect_later(self, socket: Socket, pending: Coroutine[Any, Any, None]) -> None:
         seconds = self.server.options.connect_timeout
         deadline = asyncio.timeout(seconds)
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from types import coroutine
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,7 +37,7 @@ def _enter_task() -> Generator[None, None, None]:
 class Dispatcher:
     """Handles the clients of a root controller; the NamespaceHandler of its namespace."""
 
-    __slots__ = ("_debug", "_log_errors", "_root", "_services", "_tree")
+    __slots__ = ("_connecting", "_debug", "_disconnecting", "_log_errors", "_root", "_services", "_tree", "_waits")
 
     def __init__(self, root: SocketIOController, tree: ControllerTree, services: ServiceManager) -> None:
         self._root = root
@@ -45,6 +45,9 @@ class Dispatcher:
         self._services = services
         self._debug = services.settings.debug
         self._log_errors = services.settings.log_errors
+        self._connecting = _methods(tree, "on_connection")
+        self._disconnecting = _methods(tree, "on_disconnect")
+        self._waits = any(map(inspect.iscoroutinefunction, self._connecting))
 
     # events
 
@@ -156,26 +159,26 @@ class Dispatcher:
 
     # connections
 
-    def on_connect(self, socket: Socket) -> Awaitable[None] | None:
+    def on_connect(self, socket: Socket) -> Coroutine[Any, Any, None] | None:
         """A client wants in: the `on_connection` of all controllers, the root's first."""
         ctx: WebsocketContext[Any] = WebsocketContext("", None, socket, args=())
-        methods = self._methods("on_connection")
+        # Where anything may wait, all of it runs in the task, so that nothing is left behind when it never starts.
+        run = self._connect(ctx)
+        if self._waits:
+            return run
         try:
-            while methods:
-                result = methods.pop(0)(ctx)
-                if inspect.isawaitable(result):
-                    return self._connect_later(result, methods, ctx)
-        except Exception as error:
-            raise self._refusal(error, ctx) from None
-        return None
+            run.send(None)
+        except StopIteration:
+            return None
+        return run
 
-    async def _connect_later(self, first: Awaitable[Any], methods: list[Any], ctx: WebsocketContext[Any]) -> None:
+    async def _connect(self, ctx: WebsocketContext[Any]) -> None:
+        run = _Run(self._waits)
         try:
-            await first
-            for method in methods:
+            for method in self._connecting:
                 result = method(ctx)
                 if inspect.isawaitable(result):
-                    await result
+                    await run.settle(result)
         except Exception as error:
             raise self._refusal(error, ctx) from None
 
@@ -189,12 +192,9 @@ class Dispatcher:
 
     def on_disconnect(self, socket: Socket, reason: str) -> Awaitable[None] | None:
         """A client is gone: the `on_disconnect` of all controllers, the root's first."""
-        methods = self._methods("on_disconnect")
-        if not methods:
-            return None
         ctx: WebsocketContext[Any] = WebsocketContext("", None, socket, args=())
         pending: list[Awaitable[Any]] = []
-        for method in methods:
+        for method in self._disconnecting:
             try:
                 result = method(ctx, reason)
                 if inspect.isawaitable(result):
@@ -202,10 +202,6 @@ class Dispatcher:
             except Exception:
                 log.exception("An error in on_disconnect was not caught")
         return _settle_all(pending) if pending else None
-
-    def _methods(self, name: str) -> list[Any]:
-        found = [getattr(controller, name, None) for controller in self._tree.controllers]
-        return [method for method in found if method is not None]
 
 
 class _Run:
@@ -222,6 +218,11 @@ class _Run:
             await _enter_task()
             self._in_task = True
         return await awaitable
+
+
+def _methods(tree: ControllerTree, name: str) -> list[Any]:
+    found = [getattr(controller, name, None) for controller in tree.controllers]
+    return [method for method in found if method is not None]
 
 
 _HOOK_RULE = "it must return nothing, a WebsocketResponse, a WebsocketErrorResponse or a function."
