@@ -41,10 +41,10 @@ class Connection:
         "_buffered",
         "_deadline",
         "_engine",
-        "_paused",
         "_taken",
         "handler",
         "id",
+        "paused",
         "request",
         "state",
         "transport",
@@ -59,7 +59,7 @@ class Connection:
         self._buffer: list[Packet] = []
         self._buffered = 0  # bytes in the buffer
         self._taken = 0  # bytes that the transport took and has not reported as sent
-        self._paused = False
+        self.paused = False  # whether the handler has asked for a pause
         self._deadline: asyncio.TimerHandle | None = None  # of an orderly close
         self.id = sid
         self.request = request
@@ -120,6 +120,8 @@ class Connection:
     def receive(self, wire: str | bytes) -> None:
         """A packet from the transport: Engine.IO v4 §Protocol, the server's side."""
         if self.state != "open":
+            if wire == "1":
+                self.end("transport close")
             return
         if type(wire) is not str:
             self._engine.heartbeat.heard(self)
@@ -144,12 +146,12 @@ class Connection:
 
     def pause(self) -> None:
         """Read no further messages for now: the handler is busy."""
-        self._paused = True
+        self.paused = True
         self.transport.pause()
 
     def resume(self) -> None:
         """Read on."""
-        self._paused = False
+        self.paused = False
         self.transport.resume()
 
     # the end
@@ -196,7 +198,7 @@ class Connection:
         self.upgrade, self.upgraded = None, True
         former.close()
         self._taken = 0
-        if self._paused:
+        if self.paused:
             transport.pause()
         if self._buffer:
             transport.wake()

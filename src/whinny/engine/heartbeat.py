@@ -83,7 +83,10 @@ class Heartbeat:
             if abs(due) > now:
                 break
             del self._to_answer[connection]
-            connection.end("ping timeout")
+            if connection.paused:  # its pong may be there, unread
+                self._put(self._to_answer, connection, self._timeout)
+            else:
+                connection.end("ping timeout")
         while self._to_ping:
             connection, due = next(iter(self._to_ping.items()))
             if due > now:

@@ -62,8 +62,10 @@ class Client:
             raise ProtocolError("a client cannot send this packet for a namespace that it has joined")
 
     def _connect(self, packet: Connect) -> None:
+        if self.server.closing:
+            return  # the connection is about to be closed, and then the client comes back
         namespace = self.server.namespaces.get(packet.namespace)
-        if namespace is None or namespace.handler is None or self.server.closing:
+        if namespace is None or namespace.handler is None:
             self.send(protocol.encode(ConnectError(packet.namespace, {"message": "Invalid namespace"})))
         else:
             namespace.connect(self, packet.data)

@@ -57,8 +57,10 @@ class Server:
     # the loop
 
     def bind_loop(self) -> None:
-        """From here on, the server belongs to the running loop and its thread."""
+        """From here on, the server belongs to the running loop and its thread. One that was closed is open again."""
         if self._loop is None:
+            self.closing = False
+            self._closed = None
             self._loop = asyncio.get_running_loop()
             self._thread = get_ident()
 
@@ -96,6 +98,7 @@ class Server:
         await self.engine.wait_closed(GRACE)
         self.engine.discard()
         await self.tasks.finish(GRACE)
+        self._loop = None
 
     async def close(self) -> None:
         """Close all connections and wait until that is done. Clients come back when a server answers again."""

@@ -25,14 +25,17 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Lifecycle:
-    """Starts and stops one server. `boot` runs before the first client, `close` after the last."""
+    """Starts and stops one server. `boot` runs before the first client, `close` after the last.
+
+    One that was stopped can be started again, in another loop too.
+    """
 
     def __init__(self, server: Server, boot: Hook, close: Hook) -> None:
         self._server = server
         self._boot = boot
         self._close = close
         self._booted: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._stopping = False
         self._signals = StopSignals(server)
 
     @property
@@ -59,12 +62,15 @@ class Lifecycle:
 
     async def stop(self) -> None:
         """Close all connections, then what was booted; once."""
-        if self._stopped or self._booted is None:
+        if self._booted is None or self._stopping:
             return
-        self._stopped = True
-        self._signals.remove()
-        await self._server.close()
-        await self._close()
+        self._stopping = True
+        try:
+            self._signals.remove()
+            await self._server.close()
+            await self._close()
+        finally:
+            self._booted, self._stopping = None, False
 
 
 class StopSignals:

@@ -94,7 +94,7 @@ class PollingEndpoint:
             body = await _read(receive, self._engine.options.max_http_buffer_size, request)
             await transport.data(body)
         except BodyTooLarge:
-            await respond(send, 413, b"", _HTML, [*headers, (b"connection", b"close")])
+            await respond(send, 413, b"", _HTML, headers)
         except ProtocolError:
             await respond(send, 400, b"", _HTML, headers)
         except ClientGone:
