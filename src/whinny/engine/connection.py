@@ -107,7 +107,7 @@ class Connection:
     def sent(self) -> None:
         """The transport has written all that it took."""
         self._taken = 0
-        if self.state == "closing" and not self._buffer:
+        if self._deadline is not None and not self._buffer:
             self.end("forced close")
 
     @property
@@ -202,5 +202,5 @@ class Connection:
             transport.pause()
         if self._buffer:
             transport.wake()
-        elif self.state == "closing":
+        elif self._deadline is not None:
             self.end("forced close")

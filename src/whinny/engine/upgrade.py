@@ -36,12 +36,14 @@ class Upgrade:
 
     def receive(self, wire: str | bytes) -> None:
         """Probe, upgrade, or anything else, which ends the attempt."""
+        if self._connection.upgrade is not self:
+            return  # given up; the WebSocket is being closed
         if wire == "2probe":
             self._buffer.append(PROBE_PONG)
             self._transport.wake()
             if self._release is None:
                 self._release = asyncio.get_running_loop().call_later(RELEASE_INTERVAL, self._release_polls)
-        elif wire == "5" and self._connection.state != "closed":
+        elif wire == "5":
             self._stop()
             self._release_pending_poll()
             self._transport.peer = self._connection
@@ -70,7 +72,8 @@ class Upgrade:
         self._transport.close()
 
     def _stop(self) -> None:
-        self._connection.upgrade = None
+        if self._connection.upgrade is self:
+            self._connection.upgrade = None
         self._timeout.cancel()
         if self._release is not None:
             self._release.cancel()

@@ -20,9 +20,16 @@ def render_error(error: BaseException, debug: bool) -> dict[str, Any]:
     return {
         "code": INTERNAL_ERROR["code"],
         "name": type(error).__name__,
-        "message": str(error),
+        "message": _text(error),
         "stack": "".join(traceback.format_exception(error)),
         "filename": place.filename if place else "",
         "line": place.lineno if place else None,
         "column": place.colno if place else None,
     }
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""

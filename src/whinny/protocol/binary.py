@@ -6,6 +6,7 @@ that msgspec can turn into those (Struct, dataclass, …).
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, Final
 
 import msgspec
@@ -50,11 +51,20 @@ def _extract(value: Any, attachments: list[bytes]) -> Any:
     if isinstance(value, BINARY_TYPES):
         attachments.append(bytes(value))
         return {"_placeholder": True, "num": len(attachments) - 1}
+    if isinstance(value, (str, int, float)) and not isinstance(value, Enum):
+        return _plain(value)
     try:
         plain = msgspec.to_builtins(value, builtin_types=BINARY_TYPES, str_keys=True)
     except (TypeError, ValueError) as error:
         raise EncodeError(f"the data cannot be sent: {error}") from error
     return value if type(plain) in _PLAIN else _extract(plain, attachments)
+
+
+def _plain(value: str | float) -> str | float:
+    """A subclass of text or number (markup, a numpy float) as its plain type, which alone msgspec takes."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int.__int__(value) if isinstance(value, int) else float.__float__(value)
 
 
 def insert(value: Any, attachments: list[bytes]) -> Any:

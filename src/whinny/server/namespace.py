@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from whinny import protocol
@@ -12,7 +13,7 @@ from whinny.cluster import MemoryAdapter
 from whinny.engine import Packet
 from whinny.errors import ConnectionRefused
 from whinny.protocol import RESERVED_EVENTS, Event
-from whinny.server.broadcast import BroadcastOperator, room_names
+from whinny.server.broadcast import BroadcastOperator
 from whinny.server.events import Job, run_now
 from whinny.server.socket import Socket, message_packets
 from whinny.types import Envelope
@@ -40,12 +41,13 @@ class NamespaceHandler(Protocol):
         """A client that was connected is gone."""
 
 
-class Namespace:
+class Namespace(BroadcastOperator):
     """One namespace of a server, and at the same time the choice of all its clients."""
 
     __slots__ = ("_next_ack_id", "adapter", "handler", "name", "server")
 
     def __init__(self, server: Server, name: str) -> None:
+        super().__init__(self)
         self.server = server
         self.name = name
         self.adapter: MemoryAdapter[Socket] = MemoryAdapter()
@@ -59,60 +61,6 @@ class Namespace:
     def sockets(self) -> dict[str, Socket]:
         """The sockets of this server in the namespace by their ids."""
         return dict(self.adapter.members)
-
-    # whom to send to; the operators of BroadcastOperator, beginning with everybody
-
-    @property
-    def _everybody(self) -> BroadcastOperator:
-        return BroadcastOperator(self)
-
-    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """The clients in any of these rooms."""
-        return self._everybody.to(*rooms)
-
-    in_ = to
-
-    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """All clients but those in these rooms."""
-        return self._everybody.except_(*rooms)
-
-    @property
-    def volatile(self) -> BroadcastOperator:
-        """All clients, with messages that those which cannot take them right now do not get."""
-        return self._everybody.volatile
-
-    @property
-    def local(self) -> BroadcastOperator:
-        """The clients of this server only."""
-        return self._everybody.local
-
-    def timeout(self, seconds: float) -> BroadcastOperator:
-        """All clients; how long `emit_with_ack` waits for them."""
-        return self._everybody.timeout(seconds)
-
-    def emit(self, event: str, *args: Any) -> None:
-        """Send an event to all clients."""
-        self._everybody.emit(event, *args)
-
-    async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> list[Any]:
-        """Send an event to all clients and wait for the acknowledgement of each."""
-        return await self._everybody.emit_with_ack(event, *args, timeout=timeout)
-
-    async def fetch_sockets(self) -> list[Socket]:
-        """All sockets."""
-        return await self._everybody.fetch_sockets()
-
-    def sockets_join(self, *rooms: str | Iterable[str]) -> None:
-        """Let all clients enter these rooms."""
-        self._everybody.sockets_join(*room_names(rooms))
-
-    def sockets_leave(self, *rooms: str | Iterable[str]) -> None:
-        """Let all clients leave these rooms."""
-        self._everybody.sockets_leave(*room_names(rooms))
-
-    def disconnect_sockets(self, close: bool = False) -> None:
-        """Disconnect all clients; with `close` their connections too."""
-        self._everybody.disconnect_sockets(close)
 
     # encoding
 
@@ -141,10 +89,10 @@ class Namespace:
         socket = Socket(client, self, auth)
         client.add(socket)
         try:
-            pending = self.handler.on_connect(socket) if self.handler is not None else None
+            pending = copy_context().run(self.handler.on_connect, socket) if self.handler is not None else None
         except BaseException as error:
             self._refuse(socket, error)
-            if not isinstance(error, Exception):
+            if not isinstance(error, (Exception, asyncio.CancelledError)):
                 raise
             return socket
         if pending is None:
@@ -215,7 +163,7 @@ class Namespace:
             extra = {"socket_id": socket.id, "namespace": self.name, "reason": reason}
             log.info("Client disconnected: %s (%s)", socket.id, reason, extra=extra)
         if self.handler is not None:
-            pending = self.handler.on_disconnect(socket, reason)
+            pending = copy_context().run(self.handler.on_disconnect, socket, reason)
             if pending is not None:
                 self.server.tasks.start(_wait(pending))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from threading import get_ident
 from typing import Any, Final, TypeVar
 
@@ -13,7 +13,6 @@ from whinny.server.broadcast import BroadcastOperator
 from whinny.server.client import Client
 from whinny.server.namespace import Namespace
 from whinny.server.options import ServerOptions
-from whinny.server.socket import Socket
 from whinny.server.tasks import Tasks
 
 T = TypeVar("T")
@@ -22,7 +21,7 @@ GRACE: Final = 2.0
 """Seconds that a shutdown waits for pending sends, and as many for handlers."""
 
 
-class Server:
+class Server(BroadcastOperator):
     """All clients and namespaces: `io` in the reference server. Its operators are those of the namespace `/`."""
 
     def __init__(self, options: ServerOptions | None = None) -> None:
@@ -35,7 +34,7 @@ class Server:
         self._closed: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
-        self._main = self.of("/")
+        super().__init__(self.of("/"))
 
     def of(self, name: str) -> Namespace:
         """The namespace of this name, made when it is first asked for. Clients get in once it has a handler."""
@@ -104,53 +103,3 @@ class Server:
         """Close all connections and wait until that is done. Clients come back when a server answers again."""
         self.begin_close()
         await self.wait_closed()
-
-    # the operators of the main namespace
-
-    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """The clients in any of these rooms."""
-        return self._main.to(*rooms)
-
-    in_ = to
-
-    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """All clients but those in these rooms."""
-        return self._main.except_(*rooms)
-
-    @property
-    def volatile(self) -> BroadcastOperator:
-        """All clients, with messages that those which cannot take them right now do not get."""
-        return self._main.volatile
-
-    @property
-    def local(self) -> BroadcastOperator:
-        """The clients of this server only."""
-        return self._main.local
-
-    def timeout(self, seconds: float) -> BroadcastOperator:
-        """All clients; how long `emit_with_ack` waits for them."""
-        return self._main.timeout(seconds)
-
-    def emit(self, event: str, *args: Any) -> None:
-        """Send an event to all clients."""
-        self._main.emit(event, *args)
-
-    async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> list[Any]:
-        """Send an event to all clients and wait for the acknowledgement of each."""
-        return await self._main.emit_with_ack(event, *args, timeout=timeout)
-
-    async def fetch_sockets(self) -> list[Socket]:
-        """All sockets."""
-        return await self._main.fetch_sockets()
-
-    def sockets_join(self, *rooms: str | Iterable[str]) -> None:
-        """Let all clients enter these rooms."""
-        self._main.sockets_join(*rooms)
-
-    def sockets_leave(self, *rooms: str | Iterable[str]) -> None:
-        """Let all clients leave these rooms."""
-        self._main.sockets_leave(*rooms)
-
-    def disconnect_sockets(self, close: bool = False) -> None:
-        """Disconnect all clients; with `close` their connections too."""
-        self._main.disconnect_sockets(close)

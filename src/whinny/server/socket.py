@@ -21,7 +21,33 @@ if TYPE_CHECKING:
 log = logging.getLogger("whinny.server")
 
 
-class SocketOperator:
+class Broadcasting:
+    """Whom a socket can send to besides itself."""
+
+    __slots__ = ()
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """All clients but this one."""
+        raise NotImplementedError
+
+    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """The clients in any of these rooms, but not this one."""
+        return self.broadcast.to(*rooms)
+
+    in_ = to
+
+    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+        """All clients but this one and those in these rooms."""
+        return self.broadcast.except_(*rooms)
+
+    @property
+    def local(self) -> BroadcastOperator:
+        """All clients of this server but this one."""
+        return self.broadcast.local
+
+
+class SocketOperator(Broadcasting):
     """A socket with modifiers: `socket.volatile.emit(…)`, `socket.timeout(5).emit_with_ack(…)`."""
 
     __slots__ = ("_socket", "_timeout", "_volatile")
@@ -48,21 +74,6 @@ class SocketOperator:
             socket.namespace, excluded=(socket.id,), volatile=self._volatile, timeout=self._timeout
         )
 
-    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """The clients in any of these rooms, but not this one."""
-        return self.broadcast.to(*rooms)
-
-    in_ = to
-
-    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """All clients but this one and those in these rooms."""
-        return self.broadcast.except_(*rooms)
-
-    @property
-    def local(self) -> BroadcastOperator:
-        """All clients of this server but this one."""
-        return self.broadcast.local
-
     def emit(self, event: str, *args: Any) -> None:
         """Send an event to this client."""
         self._socket.send_event(event, args, volatile=self._volatile)
@@ -72,7 +83,7 @@ class SocketOperator:
         return await self._socket.emit_with_ack(event, *args, timeout=self._timeout if timeout is None else timeout)
 
 
-class Socket:
+class Socket(Broadcasting):
     """A client in a namespace.
 
     While `on_connection` runs the socket is not connected yet: what is emitted to it then is kept and follows the
@@ -164,21 +175,6 @@ class Socket:
     def broadcast(self) -> BroadcastOperator:
         """All clients but this one."""
         return BroadcastOperator(self.namespace, excluded=(self.id,))
-
-    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """The clients in any of these rooms, but not this one."""
-        return self.broadcast.to(*rooms)
-
-    in_ = to
-
-    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """All clients but this one and those in these rooms."""
-        return self.broadcast.except_(*rooms)
-
-    @property
-    def local(self) -> BroadcastOperator:
-        """All clients of this server but this one."""
-        return self.broadcast.local
 
     # to this client
 

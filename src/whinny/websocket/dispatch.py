@@ -6,6 +6,7 @@ wait all the same, it yields once first, so that whatever waits does so in a tas
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Coroutine, Generator
@@ -83,10 +84,14 @@ class Dispatcher:
             response = await self._run_hooks_and_method(run, route, ctx, posts)
         except Exception as error:
             response = await self._respond_to_error(run, error, ctx)
+        except asyncio.CancelledError as error:
+            if run.is_cancelled:
+                raise
+            response = await self._respond_to_error(run, _not_cancelled(error), ctx)
         for post in reversed(posts):
             try:
                 result = post(response)
-                if result is not None:
+                if inspect.isawaitable(result):
                     await run.settle(result)
             except Exception as error:
                 response = await self._respond_to_error(run, error, ctx)
@@ -96,7 +101,15 @@ class Dispatcher:
             try:
                 ctx.socket.acknowledge(ack_id, response)
             except EncodeError as error:
-                ctx.socket.acknowledge(ack_id, await self._respond_to_error(run, error, ctx))
+                await self._acknowledge_error(run, error, ctx, ack_id)
+
+    async def _acknowledge_error(self, run: _Run, error: EncodeError, ctx: WebsocketContext[Any], ack_id: int) -> None:
+        """The answer could not be sent: answer with that error."""
+        try:
+            ctx.socket.acknowledge(ack_id, await self._respond_to_error(run, error, ctx))
+        except EncodeError as second:  # that of handle_error could not be sent either
+            self._log(second, ctx)
+            ctx.socket.acknowledge(ack_id, render_websocket_error(second, ctx, debug=self._debug))
 
     async def _run_hooks_and_method(
         self, run: _Run, route: Route, ctx: WebsocketContext[Any], posts: list[PostFunction]
@@ -162,23 +175,27 @@ class Dispatcher:
     def on_connect(self, socket: Socket) -> Coroutine[Any, Any, None] | None:
         """A client wants in: the `on_connection` of all controllers, the root's first."""
         ctx: WebsocketContext[Any] = WebsocketContext("", None, socket, args=())
-        # Where anything may wait, all of it runs in the task, so that nothing is left behind when it never starts.
-        run = self._connect(ctx)
+        methods = list(self._connecting)
         if self._waits:
-            return run
+            # All of it runs in the task, so that nothing is left behind when it never starts.
+            return self._connect(None, methods, ctx)
         try:
-            run.send(None)
-        except StopIteration:
-            return None
-        return run
+            while methods:
+                result = methods.pop(0)(ctx)
+                if inspect.isawaitable(result):
+                    return self._connect(result, methods, ctx)
+        except Exception as error:
+            raise self._refusal(error, ctx) from None
+        return None
 
-    async def _connect(self, ctx: WebsocketContext[Any]) -> None:
-        run = _Run(self._waits)
+    async def _connect(self, first: Awaitable[None] | None, methods: list[Any], ctx: WebsocketContext[Any]) -> None:
         try:
-            for method in self._connecting:
+            if first is not None:
+                await first
+            for method in methods:
                 result = method(ctx)
                 if inspect.isawaitable(result):
-                    await run.settle(result)
+                    await result
         except Exception as error:
             raise self._refusal(error, ctx) from None
 
@@ -212,6 +229,12 @@ class _Run:
     def __init__(self, in_task: bool) -> None:
         self._in_task = in_task
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the task of this run is cancelled, rather than something that it waited for."""
+        task = asyncio.current_task() if self._in_task else None
+        return task is not None and task.cancelling() > 0
+
     async def settle(self, awaitable: Awaitable[Any]) -> Any:
         """Await, in a task."""
         if not self._in_task:
@@ -223,6 +246,13 @@ class _Run:
 def _methods(tree: ControllerTree, name: str) -> list[Any]:
     found = [getattr(controller, name, None) for controller in tree.controllers]
     return [method for method in found if method is not None]
+
+
+def _not_cancelled(error: asyncio.CancelledError) -> RuntimeError:
+    """The error to show for a cancellation of something that a method waited for."""
+    shown = RuntimeError("Something that the method waited for was cancelled.")
+    shown.__cause__ = error
+    return shown.with_traceback(error.__traceback__)
 
 
 _HOOK_RULE = "it must return nothing, a WebsocketResponse, a WebsocketErrorResponse or a function."
