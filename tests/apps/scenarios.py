@@ -315,6 +315,16 @@ class RoomController:
             sender = sender.except_(room)
         sender.emit(payload["event"], *payload["args"])
 
+    @event_name("ask room")
+    async def ask_room(
+        self, ctx: WebsocketContext, payload: dict[str, Any]
+    ) -> WebsocketResponse | WebsocketErrorResponse:
+        room = self.ws_server.io.to(payload["room"]).timeout(payload["timeout"])
+        try:
+            return WebsocketResponse(await room.emit_with_ack("question", payload["question"]))
+        except AckTimeout as error:
+            return WebsocketErrorResponse(error.responses)
+
     @event_name("emit kinds to")
     def emit_kinds_to(self, ctx: WebsocketContext, payload: str) -> WebsocketResponse:
         ctx.socket.to(payload).emit("kind", WebsocketResponse("to"))
@@ -426,8 +436,9 @@ def build(options: ServerOptions) -> ASGIApp:
     services = ServiceManager()
     root = type("Root", (ScenarioController,), {"options": options})
     chat = type("Chat", (ChatController,), {"options": options})
-    with_chat = services.get(chat).attach(inner_app(services))
-    return services.get(root).attach(with_chat)
+    with_chat: ASGIApp = services.get(chat).attach(inner_app(services))
+    app: ASGIApp = services.get(root).attach(with_chat)
+    return app
 
 
 app = build(ServerOptions())

@@ -97,7 +97,7 @@ async def healthy(
         seen |= await asyncio.to_thread(node.result)
     assert seen["disconnections"] == []
     assert seen["wrong"] == 0
-    assert seen["trips"] > 20
+    assert seen["trips"] >= 5, seen
     assert seen["slowest"] < 1000, seen
     assert seen["median"] < 100, seen
 
@@ -206,8 +206,8 @@ async def test_flood_of_malformed_requests(node: NodeClient) -> None:
                 assert got in expected, number % 8
 
             async with healthy(node, server, "polling") as seen:
-                await in_batches(400, 20, one)
-        expect_quiet(server, seen, 400)
+                await in_batches(1200, 20, one)
+        expect_quiet(server, seen, 1200)
 
 
 async def status(session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> int:
@@ -221,10 +221,10 @@ async def test_flood_of_oversized_messages(by: Kind, node: NodeClient) -> None:
     """Clients that send more than the limit are dropped, and another client goes on undisturbed."""
     with serve("apps.scenarios:app", by=by) as server:
         text = '42["echo","' + "x" * 1_000_001 + '"]'
-        attachment = ['451-["echo",{"_placeholder":true,"num":0}]', b"x" * 1_000_001]
+        attachment: list[str | bytes] = ['451-["echo",{"_placeholder":true,"num":0}]', b"x" * 1_000_001]
 
         async def one(number: int) -> None:
-            await send_and_be_dropped(server.url, [text] if number % 2 else list(attachment))
+            await send_and_be_dropped(server.url, [text] if number % 2 else attachment)
 
         async with healthy(node, server) as seen:
             await in_batches(60, 4, one)
@@ -298,6 +298,11 @@ async def test_client_that_does_not_read(by: Kind, node: NodeClient) -> None:
             await slow.send("42" + json.dumps(["flood", {**flood, "volatile": True, "label": "volatile flood"}]))
             assert (await watcher.call("noted", "volatile flood"))["data"] == "over"
             assert (await watcher.call("room size", slow.id))["data"] == 1
+            await slow.send('429["echo","settled"]')
+            arrived = 0
+            while not (await slow.receive()).startswith("439["):
+                arrived += 1
+            assert 0 < arrived < 2000
             await slow.send("42" + json.dumps(["flood", {**flood, "volatile": False, "label": "flood"}]))
             assert (await watcher.call("departed", "slow reader"))["data"]["reason"] == "transport error"
             slow.cut()

@@ -29,6 +29,7 @@ APPS = {
     "1 MB with the limit raised": "apps.scenarios:large",
     "silent client": "apps.scenarios:restless",
     "idle client": "apps.scenarios:restless",
+    "busy client": "apps.scenarios:restless",
 }
 ON_A_WEBSOCKET = {"the network breaks"}  # polling has no connection that could break
 # These need their own server and something done to it, or stand in a file of their own.
@@ -80,3 +81,13 @@ def test_restart(by: Kind, transport: str, node: NodeClient) -> None:
         assert f"on_disconnect {label}: server shutting down\n" in server.log
         server.start()
         node.result()
+
+
+def test_logs_of_any_script(node: NodeClient) -> None:
+    """What clients send and are answered can be logged, whatever characters there are in it."""
+    with serve("apps.scenarios_debug:app", by="uvicorn") as server:
+        for name in ("unicode", "unicode in event names", "unicode in auth and refusal", "unknown event"):
+            node.run(name, server.url, "websocket")
+        assert "DEBUG whinny.websocket" in server.log
+        assert "Logging error" not in server.log
+        assert "Traceback" not in server.log

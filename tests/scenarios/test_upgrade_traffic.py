@@ -37,4 +37,4 @@ async def test_traffic_during_100_slow_upgrades(
     async with slow_network(server.port, delay=0.02) as url:
         total = await asyncio.to_thread(node.run, "traffic during upgrades", url, "upgrade", params=PARAMS, within=110)
     assert total["sentBefore"] > 1000
-    assert total["receivedBefore"] > 100
+    assert total["receivedBefore"] > 20

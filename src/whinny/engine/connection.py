@@ -42,6 +42,7 @@ class Connection:
         "_deadline",
         "_engine",
         "_taken",
+        "_told",
         "handler",
         "id",
         "paused",
@@ -61,6 +62,7 @@ class Connection:
         self._taken = 0  # bytes that the transport took and has not reported as sent
         self.paused = False  # whether the handler has asked for a pause
         self._deadline: asyncio.TimerHandle | None = None  # of an orderly close
+        self._told = False  # of the close, by a packet
         self.id = sid
         self.request = request
         self.transport = transport
@@ -70,21 +72,23 @@ class Connection:
 
     # out
 
-    def send(self, packet: Packet, volatile: bool = False) -> None:
-        """Queue a packet and have it written as soon as the transport can.
+    def send(self, *packets: Packet, volatile: bool = False) -> None:
+        """Queue packets, all or none, and have them written as soon as the transport can.
 
-        Dropped when the connection is not open, or if it is volatile and the transport is not ready. When more than
-        `max_send_buffer` bytes wait, volatile packets are dropped, and any other packet ends the connection.
+        Dropped when the connection is not open, or if they are volatile and the transport is not ready. Where more
+        than `max_send_buffer` bytes would wait, volatile packets are dropped, and any others end the connection; but
+        what comes when nothing waits is taken, whatever its size.
         """
         if self.state != "open" or (volatile and not self.transport.ready):
             return
+        size = packets[0].size if len(packets) == 1 else sum(packet.size for packet in packets)
         waiting = self._buffered + self._taken
-        if waiting and waiting + packet.size > self._engine.options.max_send_buffer:
+        if waiting and waiting + size > self._engine.options.max_send_buffer:
             if not volatile:
                 self.overflow()
             return
-        self._buffered += packet.size
-        self._buffer.append(packet)
+        self._buffered += size
+        self._buffer.extend(packets)
         self.transport.wake()
 
     def overflow(self) -> None:
@@ -102,18 +106,23 @@ class Connection:
         if packets:
             self._taken += self._buffered
             self._buffer, self._buffered = [], 0
+        elif self._closes_by_packet and not self._told:
+            # Alone, once all else was answered: a client that finds it behind other packets closes before it has
+            # seen to them.
+            self._told = True
+            return [CLOSE]
         return packets
 
     def sent(self) -> None:
         """The transport has written all that it took."""
         self._taken = 0
-        if self._deadline is not None and not self._buffer:
+        if self._deadline is not None and not self._buffer and (self._told or not self._closes_by_packet):
             self.end("forced close")
 
     @property
-    def waiting(self) -> bool:
-        """Whether packets wait for the transport."""
-        return bool(self._buffer)
+    def _closes_by_packet(self) -> bool:
+        """Whether an orderly close is under way that the client hears of by its next poll."""
+        return self._deadline is not None and self.transport.name == "polling"
 
     # in
 
@@ -165,8 +174,7 @@ class Connection:
             return
         self.state = "closing"
         self._deadline = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.end, "forced close")
-        if self.transport.name == "polling":
-            self._buffer.append(CLOSE)
+        if self._closes_by_packet:
             self.transport.wake()
         elif not self._buffer and not self._taken:
             self.end("forced close")

@@ -20,13 +20,14 @@ SLACK: Final = 0.01
 class Heartbeat:
     """Sends pings and ends the connections that do not answer."""
 
-    __slots__ = ("_interval", "_timeout", "_timer", "_to_answer", "_to_ping")
+    __slots__ = ("_extended", "_interval", "_timeout", "_timer", "_to_answer", "_to_ping")
 
     def __init__(self, interval: float, timeout: float) -> None:
         self._interval = interval
         self._timeout = timeout
         self._to_ping: OrderedDict[Connection, float] = OrderedDict()
         self._to_answer: OrderedDict[Connection, float] = OrderedDict()
+        self._extended: set[Connection] = set()  # those whose present timeout was given anew
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -40,6 +41,7 @@ class Heartbeat:
         """The connection is closed."""
         self._to_ping.pop(connection, None)
         self._to_answer.pop(connection, None)
+        self._extended.discard(connection)
 
     def answered(self, connection: Connection) -> None:
         """A pong came: the next ping is one interval away."""
@@ -47,13 +49,15 @@ class Heartbeat:
         self._put(self._to_ping, connection, self._interval)
 
     def heard(self, connection: Connection) -> None:
-        """A message came. A pong may be stuck behind it, so a connection that owes one gets its timeout anew.
+        """A message came. A pong may be stuck behind it, so a connection that owes one gets its timeout anew, once.
 
-        Once for each ping: the negative deadline is the mark that this was done.
+        It is pinged again as well: a client without a ping for too long closes the connection itself.
         """
-        if self._to_answer and self._to_answer.get(connection, -1.0) > 0:
-            self._to_answer[connection] = -(asyncio.get_running_loop().time() + self._timeout)
+        if self._to_answer and connection in self._to_answer and connection not in self._extended:
+            self._extended.add(connection)
+            self._put(self._to_answer, connection, self._timeout)
             self._to_answer.move_to_end(connection)
+            connection.ping()
 
     def stop(self) -> None:
         """No more pings."""
@@ -62,6 +66,7 @@ class Heartbeat:
             self._timer = None
         self._to_ping.clear()
         self._to_answer.clear()
+        self._extended.clear()
 
     def _put(self, queue: OrderedDict[Connection, float], connection: Connection, delay: float) -> None:
         due = asyncio.get_running_loop().time() + delay
@@ -80,11 +85,12 @@ class Heartbeat:
         now = asyncio.get_running_loop().time() + SLACK
         while self._to_answer:
             connection, due = next(iter(self._to_answer.items()))
-            if abs(due) > now:
+            if due > now:
                 break
-            del self._to_answer[connection]
+            self.remove(connection)
             if connection.paused:  # its pong may be there, unread
                 self._put(self._to_answer, connection, self._timeout)
+                connection.ping()
             else:
                 connection.end("ping timeout")
         while self._to_ping:
@@ -96,4 +102,4 @@ class Heartbeat:
             connection.ping()
         for queue in (self._to_answer, self._to_ping):
             if queue:
-                self._schedule(abs(next(iter(queue.values()))))
+                self._schedule(next(iter(queue.values())))

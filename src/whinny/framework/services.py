@@ -16,8 +16,9 @@ _MANAGER: Final = "_whinny_services"
 class ServiceManager:
     """Makes and keeps the services of an app.
 
-    A service is any class that can be made without arguments. What it needs, it names by `dependency`. Its methods
-    `boot()` and `close()`, `def` or `async def`, run when the app starts and, in the reverse order, when it stops.
+    A service is any class that can be made without arguments. What it needs, it names by `dependency`; that is made
+    with it. Its methods `boot()` and `close()`, `def` or `async def`, run when the app starts and, in the reverse
+    order, when it stops.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -49,6 +50,8 @@ class ServiceManager:
             if hasattr(service, "__dict__"):
                 service.__dict__[_MANAGER] = self  # before __init__, so that dependencies can be used there
             service.__init__()  # type: ignore[misc]
+            for name in _dependencies(cls):
+                getattr(service, name)
         finally:
             self._making.pop()
         return service
@@ -65,6 +68,11 @@ class ServiceManager:
         """Run the `close` of every booted service, the last one first."""
         while self._booted:
             await _call(self._booted.pop(), "close")
+
+
+def _dependencies(cls: type) -> list[str]:
+    """The names of the services that a class needs, its parents' among them."""
+    return [name for owner in cls.__mro__ for name, value in vars(owner).items() if isinstance(value, _Dependency)]
 
 
 async def _call(service: object, name: str) -> None:

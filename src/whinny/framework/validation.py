@@ -1,25 +1,23 @@
-"""JSON Schema, with errors in the shape that Ajv 8 gives them."""
+"""JSON Schema: a schema compiled once, values checked against it.
+
+jsonschema-rs checks. What it cannot look at, because it is no JSON, is handled here: a lone surrogate, which browsers
+can send, is a character like any other, and binary data or a foreign object is a value of no JSON type.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from typing import Any, Final
 
 import jsonschema_rs
 
 from whinny.errors import ConfigurationError
+from whinny.framework.ajv import AjvError, translate
 
-AjvError = dict[str, Any]
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
-_COMPARISONS: Final = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
-_COUNTED: Final = {
-    "minLength": ("fewer", "characters"),
-    "maxLength": ("more", "characters"),
-    "minItems": ("fewer", "items"),
-    "maxItems": ("more", "items"),
-    "minProperties": ("fewer", "properties"),
-    "maxProperties": ("more", "properties"),
-}
+_STAND_INS: Final[tuple[Any, ...]] = (None, "", 0.5, True, {}, [])
+"""One value of each JSON type. The first is what a foreign value is checked as: almost no keyword looks at null."""
 
 
 class SchemaValidator:
@@ -31,105 +29,68 @@ class SchemaValidator:
         """Raises ConfigurationError that begins with `where` when the schema is none."""
         try:
             self._validator = jsonschema_rs.validator_for(schema, validate_formats=True)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{where} has a JSON Schema that is none: {error}") from error
         self._schema = schema
 
     def errors(self, value: Any) -> list[AjvError]:
-        """All errors of a value; none when it fits."""
+        """All errors of a value, as Ajv 8 writes them, in any order; none when it fits."""
         try:
             if self._validator.is_valid(value):
                 return []
-            return [error for found in self._validator.iter_errors(value) for error in self._translate(found)]
-        except (ValueError, RecursionError):
-            return self._errors_of_no_json(value)
+            return self._found(value)
+        except (ValueError, RecursionError):  # the value is no JSON
+            try:
+                return self._errors_of_no_json(value)
+            except (ValueError, RecursionError):
+                return [_no_json()]
+
+    def _found(self, value: Any) -> list[AjvError]:
+        return translate(self._validator.iter_errors(value), value, self._schema)
 
     def _errors_of_no_json(self, value: Any) -> list[AjvError]:
-        """The value cannot be JSON (bytes, say): say what stands where no JSON type does."""
-        plain, foreign = _without_foreign(value, "")
-        errors = [_error(path, "#", "type", {"type": "json"}, "must be JSON") for path in foreign]
-        if not errors:
-            return [_error("", "#", "type", {"type": "json"}, "must be JSON")]
-        try:
-            found = [error for each in self._validator.iter_errors(plain) for error in self._translate(each)]
-        except (ValueError, RecursionError):
-            found = []
-        at_foreign = [error for error in found if error["instancePath"] in foreign]
-        return at_foreign or errors
+        plain, foreign = _plain(value, "", _STAND_INS[0])
+        errors = self._found(plain)
+        for place in foreign:
+            if not any(error["instancePath"] == place for error in errors):
+                errors += self._errors_of_foreign(value, place)
+        return errors
 
-    def _translate(self, error: Any) -> Iterator[AjvError]:
-        kind: Any = error.kind
-        keyword = str(error.schema_path[-1]) if error.schema_path else "false schema"
-        instance_path = _pointer(error.instance_path)
-        schema_path = "#" + _pointer(error.schema_path)
-        name: str = kind.name
-        if name in ("anyOf", "oneOf") and hasattr(kind, "context"):
-            for branch in kind.context:
-                for inner in branch:
-                    yield from self._translate(inner)
-        if name == "additionalProperties":
-            for unexpected in kind.unexpected:
-                params = {"additionalProperty": unexpected}
-                yield _error(instance_path, schema_path, keyword, params, "must NOT have additional properties")
-            return
-        params, message = _params(keyword, kind, error)
-        yield _error(instance_path, schema_path, keyword, params, message)
+    def _errors_of_foreign(self, value: Any, place: str) -> list[AjvError]:
+        """Null passes at this place: find out whether any other JSON type does not."""
+        for stand_in in _STAND_INS[1:]:
+            plain, _ = _plain(value, "", stand_in)
+            for error in self._found(plain):
+                if error["instancePath"] == place and error["keyword"] in ("type", "enum", "const"):
+                    return [error]
+        return []
 
 
-def _params(keyword: str, kind: Any, error: Any) -> tuple[dict[str, Any], str]:
-    if keyword == "required":
-        return {"missingProperty": kind.property}, f"must have required property '{kind.property}'"
-    if keyword == "type":
-        types = kind.types
-        return {"type": types[0] if len(types) == 1 else types}, f"must be {','.join(types)}"
-    if keyword in _COMPARISONS:
-        sign = _COMPARISONS[keyword]
-        return {"comparison": sign, "limit": kind.limit}, f"must be {sign} {kind.limit}"
-    if keyword in _COUNTED:
-        word, what = _COUNTED[keyword]
-        return {"limit": kind.limit}, f"must NOT have {word} than {kind.limit} {what}"
-    if keyword == "enum":
-        return {"allowedValues": kind.options}, "must be equal to one of the allowed values"
-    if keyword == "const":
-        return {"allowedValue": kind.expected_value}, "must be equal to constant"
-    if keyword == "multipleOf":
-        return {"multipleOf": kind.multiple_of}, f"must be multiple of {kind.multiple_of}"
-    if keyword == "pattern":
-        return {"pattern": kind.pattern}, f'must match pattern "{kind.pattern}"'
-    if keyword == "format":
-        return {"format": kind.format}, f'must match format "{kind.format}"'
-    if keyword == "anyOf":
-        return {}, "must match a schema in anyOf"
-    if keyword == "not":
-        return {}, "must NOT be valid"
-    return {}, str(error.message)
-
-
-def _error(instance_path: str, schema_path: str, keyword: str, params: dict[str, Any], message: str) -> AjvError:
+def _no_json() -> AjvError:
     return {
-        "instancePath": instance_path,
-        "schemaPath": schema_path,
-        "keyword": keyword,
-        "params": params,
-        "message": message,
+        "instancePath": "",
+        "schemaPath": "#",
+        "keyword": "type",
+        "params": {"type": "json"},
+        "message": "must be JSON",
     }
 
 
-def _pointer(path: list[str | int]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-
-
-def _without_foreign(value: Any, path: str) -> tuple[Any, list[str]]:
-    """The value with an object of no JSON type replaced by one that fits no plain type, and where these stood."""
-    if isinstance(value, dict):
-        items, paths = {}, []
-        for key, item in value.items():
-            items[key], inner = _without_foreign(item, f"{path}{_pointer([key])}")
-            paths += inner
-        return items, paths
-    if isinstance(value, (list, tuple)):
-        parts = [_without_foreign(item, f"{path}/{index}") for index, item in enumerate(value)]
-        return [part for part, _ in parts], [each for _, inner in parts for each in inner]
-    if value is None or isinstance(value, (str, int, float, bool)):
+def _plain(value: Any, path: str, stand_in: Any) -> tuple[Any, list[str]]:
+    """A copy with lone surrogates replaced and foreign values stood in for, and the paths of the foreign ones."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value), []
+    if value is None or isinstance(value, (int, float)):
         return value, []
-    return None, [path]
+    if isinstance(value, dict):
+        items, foreign = {}, []
+        for key, item in value.items():
+            name = _SURROGATE.sub("\ufffd", str(key))
+            part = name.replace("~", "~0").replace("/", "~1")
+            items[name], inner = _plain(item, f"{path}/{part}", stand_in)
+            foreign += inner
+        return items, foreign
+    if isinstance(value, (list, tuple)):
+        parts = [_plain(item, f"{path}/{index}", stand_in) for index, item in enumerate(value)]
+        return [part for part, _ in parts], [place for _, inner in parts for place in inner]
+    return stand_in, [path]

@@ -102,7 +102,7 @@ class BroadcastOperator:
 
     async def _ask(self, packets: Any, ack_id: int, seconds: float) -> list[Any]:
         group = GroupAck()
-        asked = [socket for socket in self._sockets() if socket.expect_ack(ack_id, group)]
+        asked = [socket for socket in self._sockets() if socket.connected and socket.expect_ack(ack_id, group)]
         group.expect(len(asked))
         for socket in asked:
             socket.deliver(packets, False)

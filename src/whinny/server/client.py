@@ -81,8 +81,7 @@ class Client:
 
     def send(self, messages: list[str | bytes]) -> None:
         """Send encoded messages to this client alone."""
-        for data in messages:
-            self.connection.send(message(data))
+        self.connection.send(*map(message, messages))
 
     # sockets
 

@@ -221,11 +221,7 @@ class Socket(Broadcasting):
     def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
         """Send encoded packets; all of one event, or none."""
         if self._state == "connected":
-            if volatile and not self._client.connection.transport.ready:
-                return
-            send = self._client.connection.send
-            for packet in packets:
-                send(packet)
+            self._client.connection.send(*packets, volatile=volatile)
         elif self._early is not None:
             self._early.extend(packets)
             self._early_size += sum(packet.size for packet in packets)
@@ -255,8 +251,8 @@ class Socket(Broadcasting):
         self._state = "connected"
         early, self._early = self._early or [], None
         self._client.send(protocol.encode(Connect(self.namespace.name, {"sid": self.id})))
-        for packet in early:
-            self._client.connection.send(packet)
+        if early:
+            self._client.connection.send(*early)
         self._client.joined(self)
         self.namespace.adapter.add(self)
         if log.isEnabledFor(logging.INFO):

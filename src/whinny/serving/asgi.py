@@ -76,6 +76,8 @@ class SocketIOApp:
             await respond(send, 204, b"", b"text/plain", preflight)
         elif (rejection := self._reject(request, websocket=False)) is not None:
             await reject(send, rejection, headers)
+        elif self.server.closing and not request.query.get("sid"):
+            await respond(send, 503, b"", b"text/plain", headers)
         else:
             await self._polling.handle(request, receive, send, headers)
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from whinny.errors import ConfigurationError
 from whinny.framework import Hook, HookDecorator, SchemaValidator, ServiceManager
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
@@ -21,9 +22,9 @@ Schema = dict[str, Any] | bool
 
 
 def event_name(name: str) -> Callable[[M], M]:
-    """The method handles the events of this name. Raises ValueError when the name is empty."""
-    if not name:
-        raise ValueError("event_name() needs a name: an event cannot be called ''.")
+    """The method handles the events of this name. Raises ConfigurationError when the name is empty or no text."""
+    if not isinstance(name, str) or not name:
+        raise ConfigurationError(f'event_name needs the name of an event, event_name("create product"), not {name!r}.')
 
     def decorate(method: M) -> M:
         setattr(method, EVENT, name)

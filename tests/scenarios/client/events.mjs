@@ -89,6 +89,40 @@ scenario("several questions at once", async (world) => {
   assert.deepEqual(answers, range(20).map((n) => `answer to ${n}`));
 });
 
+// A question to a room brings the answers of all its members, and is not held up by one that leaves.
+scenario("acks of a room", async (world) => {
+  const sockets = await Promise.all(range(4).map(() => world.connect()));
+  const [a, b, c, asker] = sockets;
+  const room = freshLabel("room");
+  for (const socket of [a, b, c]) await ok(socket, "join", [room]);
+  a.on("question", (question, callback) => callback({ from: "a", question }));
+  b.on("question", (question, callback) => callback(Buffer.from(question)));
+  c.on("question", () => c.disconnect());
+  const answer = await ok(asker, "ask room", { room, question: "who?", timeout: 5 });
+  assert.equal(answer.length, 2);
+  assert.deepEqual(answer.find((one) => !Buffer.isBuffer(one)), { from: "a", question: "who?" });
+  assert.deepEqual(answer.find((one) => Buffer.isBuffer(one)), Buffer.from("who?"));
+  assert.deepEqual(await ok(asker, "ask room", { room: freshLabel("empty"), question: "?", timeout: 5 }), []);
+});
+
+// A question to a room that somebody does not answer raises AckTimeout with the answers of the others.
+scenario("acks of a room fail", async (world) => {
+  const [a, b, asker] = await Promise.all(range(3).map(() => world.connect()));
+  const room = freshLabel("room");
+  for (const socket of [a, b]) await ok(socket, "join", [room]);
+  a.on("question", (question, callback) => callback("here"));
+  const answer = await ask(asker, "ask room", { room, question: "who?", timeout: 0.1 });
+  assert.deepEqual(answer, { status: "error", error: ["here"] });
+});
+
+// More events at once than the server runs at a time are all answered, and the client stays connected meanwhile.
+scenario("busy client", async (world) => {
+  const socket = await world.connect();
+  const answers = await Promise.all(range(250).map((n) => ok(socket, "echo later", 1.2, n)));
+  assert.deepEqual(answers, range(250));
+  assert.equal(await ok(socket, "echo", "still here"), "still here");
+});
+
 // A method that returns None does not call the client's callback.
 scenario("no answer to None", async (world) => {
   const socket = await world.connect();

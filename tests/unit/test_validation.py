@@ -1,0 +1,359 @@
+"""Payload validation: errors as Ajv 8 writes them, and never a crash."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from unit.apps import attach
+from unit.clock import in_fake_time
+from unit.fakes import FakeClient
+from unit.strategies import values
+from whinny import (
+    ConfigurationError,
+    ServiceManager,
+    Settings,
+    SocketIOController,
+    WebsocketContext,
+    WebsocketResponse,
+    event_name,
+    get_websocket_hook_function,
+    validate_payload,
+)
+from whinny.framework import SchemaValidator
+
+
+def errors(schema: Any, value: Any) -> list[dict[str, Any]]:
+    """The errors of a value, in an order of their own."""
+    return sorted(SchemaValidator(schema).errors(value), key=lambda each: (each["schemaPath"], str(each["params"])))
+
+
+def error(path: str, schema_path: str, params: dict[str, Any], message: str) -> dict[str, Any]:
+    keyword = schema_path.rpartition("/")[2]
+    return {
+        "instancePath": path,
+        "schemaPath": schema_path,
+        "keyword": keyword,
+        "params": params,
+        "message": message,
+    }
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        ({"type": "string"}, 1, error("", "#/type", {"type": "string"}, "must be string")),
+        ({"type": "integer"}, 1.5, error("", "#/type", {"type": "integer"}, "must be integer")),
+        ({"type": "object"}, None, error("", "#/type", {"type": "object"}, "must be object")),
+        ({"minimum": 3}, 1, error("", "#/minimum", {"comparison": ">=", "limit": 3}, "must be >= 3")),
+        ({"maximum": 3}, 4, error("", "#/maximum", {"comparison": "<=", "limit": 3}, "must be <= 3")),
+        ({"exclusiveMinimum": 3}, 3, error("", "#/exclusiveMinimum", {"comparison": ">", "limit": 3}, "must be > 3")),
+        ({"exclusiveMaximum": 3}, 3, error("", "#/exclusiveMaximum", {"comparison": "<", "limit": 3}, "must be < 3")),
+        ({"multipleOf": 2}, 3, error("", "#/multipleOf", {"multipleOf": 2}, "must be multiple of 2")),
+        ({"minLength": 2}, "ü", error("", "#/minLength", {"limit": 2}, "must NOT have fewer than 2 characters")),
+        ({"maxLength": 1}, "ab", error("", "#/maxLength", {"limit": 1}, "must NOT have more than 1 characters")),
+        ({"pattern": "^a"}, "b", error("", "#/pattern", {"pattern": "^a"}, 'must match pattern "^a"')),
+        ({"format": "email"}, "b", error("", "#/format", {"format": "email"}, 'must match format "email"')),
+        ({"minItems": 1}, [], error("", "#/minItems", {"limit": 1}, "must NOT have fewer than 1 items")),
+        ({"maxItems": 1}, [1, 2], error("", "#/maxItems", {"limit": 1}, "must NOT have more than 1 items")),
+        ({"minProperties": 1}, {}, error("", "#/minProperties", {"limit": 1}, "must NOT have fewer than 1 properties")),
+        (
+            {"maxProperties": 0},
+            {"a": 1},
+            error("", "#/maxProperties", {"limit": 0}, "must NOT have more than 0 properties"),
+        ),
+        (
+            {"enum": ["a", 1]},
+            2,
+            error("", "#/enum", {"allowedValues": ["a", 1]}, "must be equal to one of the allowed values"),
+        ),
+        ({"const": "a"}, "b", error("", "#/const", {"allowedValue": "a"}, "must be equal to constant")),
+        ({"not": {"type": "string"}}, "a", error("", "#/not", {}, "must NOT be valid")),
+        (
+            {"required": ["a"]},
+            {},
+            error("", "#/required", {"missingProperty": "a"}, "must have required property 'a'"),
+        ),
+        (
+            {"properties": {}, "additionalProperties": False},
+            {"a": 1},
+            error(
+                "", "#/additionalProperties", {"additionalProperty": "a"}, "must NOT have additional properties"
+            ),
+        ),
+        (
+            {"properties": {"a/b~c": {"items": {"type": "null"}}}},
+            {"a/b~c": [None, 5]},
+            error("/a~1b~0c/1", "#/properties/a~1b~0c/items/type", {"type": "null"}, "must be null"),
+        ),
+        (
+            {"$ref": "#/$defs/name", "$defs": {"name": {"type": "string"}}},
+            1,
+            error("", "#/$defs/name/type", {"type": "string"}, "must be string"),
+        ),
+    ],
+)  # fmt: skip
+def test_the_common_keywords(schema: Any, value: Any, expected: dict[str, Any]) -> None:
+    """One error of each keyword, letter for letter as Ajv 8 writes it."""
+    assert errors(schema, value) == [expected]
+
+
+def test_all_errors_are_there() -> None:
+    """Ajv's `allErrors`: one for each missing and each additional property, and those of all depths."""
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string", "minLength": 2, "pattern": "^[a-z]+$"}, "age": {"type": "integer"}},
+        "required": ["name", "age", "mail"],
+        "additionalProperties": False,
+    }
+    found = errors(schema, {"name": "A", "x": 1, "y": 2})
+    assert [(each["instancePath"], each["keyword"], each["params"]) for each in found] == [
+        ("", "additionalProperties", {"additionalProperty": "x"}),
+        ("", "additionalProperties", {"additionalProperty": "y"}),
+        ("/name", "minLength", {"limit": 2}),
+        ("/name", "pattern", {"pattern": "^[a-z]+$"}),
+        ("", "required", {"missingProperty": "age"}),
+        ("", "required", {"missingProperty": "mail"}),
+    ]
+
+
+def test_any_of_has_the_errors_of_its_branches() -> None:
+    """Where no branch fits, those of all of them stand beside the keyword's own."""
+    found = errors({"anyOf": [{"type": "string"}, {"minimum": 5}]}, 1)
+    assert [(each["schemaPath"], each["message"]) for each in found] == [
+        ("#/anyOf", "must match a schema in anyOf"),
+        ("#/anyOf/0/type", "must be string"),
+        ("#/anyOf/1/minimum", "must be >= 5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        (
+            {"type": ["string", "null"]},
+            1,
+            error("", "#/type", {"type": ["string", "null"]}, "must be string,null"),
+        ),
+        (
+            {"oneOf": [{"type": "number"}, {"type": "integer"}]},
+            1,
+            error("", "#/oneOf", {"passingSchemas": [0, 1]}, "must match exactly one schema in oneOf"),
+        ),
+        (
+            {"uniqueItems": True},
+            [1, 1],
+            error(
+                "",
+                "#/uniqueItems",
+                {"i": 1, "j": 0},
+                "must NOT have duplicate items (items ## 0 and 1 are identical)",
+            ),
+        ),
+        (
+            {"contains": {"type": "string"}},
+            [1],
+            error("", "#/contains", {"minContains": 1}, "must contain at least 1 valid item(s)"),
+        ),
+        (
+            {"dependentRequired": {"a": ["b"]}},
+            {"a": 1},
+            error(
+                "",
+                "#/dependentRequired",
+                {"property": "a", "missingProperty": "b", "depsCount": 1, "deps": "b"},
+                "must have property b when property a is present",
+            ),
+        ),
+        (
+            {"properties": {"a": False}},
+            {"a": 1},
+            error("/a", "#/properties/a/false schema", {}, "boolean schema is false"),
+        ),
+        (
+            {"additionalProperties": False},
+            {"a": 1},
+            error(
+                "", "#/additionalProperties", {"additionalProperty": "a"}, "must NOT have additional properties"
+            ),
+        ),
+        (
+            {"prefixItems": [{}], "items": False},
+            [1, 2],
+            error("", "#/items", {"limit": 1}, "must NOT have more than 1 items"),
+        ),
+        (
+            {"unevaluatedProperties": False},
+            {"a": 1},
+            error(
+                "", "#/unevaluatedProperties", {"unevaluatedProperty": "a"}, "must NOT have unevaluated properties"
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_the_rarer_keywords(schema: Any, value: Any, expected: dict[str, Any]) -> None:
+    """The other keywords are written as Ajv 8 does, too."""
+    found = [each for each in errors(schema, value) if "/contains/" not in each["schemaPath"]]
+    assert found == [expected]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"propertyNames": {"maxLength": 1}}, {"abc": 1}),
+        ({"properties": {"type": False}}, {"type": 1}),
+        ({"properties": {"required": False}}, {"required": 1}),
+        ({"properties": {"pattern": False}}, {"pattern": 1}),
+    ],
+)
+def test_no_keyword_crashes(schema: Any, value: Any) -> None:
+    """Whatever a property is called, a value that does not fit gives errors and no exception."""
+    assert errors(schema, value)
+
+
+# what is no JSON
+
+
+@pytest.mark.parametrize("kind", ["string", "number", "integer", "boolean", "object", "array", "null"])
+@pytest.mark.parametrize("value", [b"", b"x" * 100, bytearray(b"x"), memoryview(b"x"), object(), {1, 2}])
+def test_binary_values_are_type_errors(kind: str, value: Any) -> None:
+    """Bytes where any JSON type is due are an error of the keyword `type`, at their place."""
+    [found] = errors({"type": kind}, value)
+    assert (found["instancePath"], found["keyword"]) == ("", "type")
+    [found] = errors({"properties": {"a": {"items": {"type": kind}}}}, {"a": [value]})
+    assert (found["instancePath"], found["keyword"]) == ("/a/0", "type")
+
+
+schema_of_much = {
+    "type": "object",
+    "properties": {"a": {"type": "string", "minLength": 2}, "b": {"type": "array", "items": {"type": "integer"}}},
+    "required": ["a"],
+    "additionalProperties": {"anyOf": [{"type": "number"}, {"enum": ["x", None]}]},
+}
+
+
+@given(values)
+def test_no_payload_crashes_or_is_changed(value: Any) -> None:
+    """Any payload, bytes, lone surrogates and large numbers included, gives a list of errors and stays as it was."""
+    before = copy.deepcopy(value)
+    for schema in (schema_of_much, True, {"items": {"properties": {"a": {"type": "string"}}}}):
+        for each in SchemaValidator(schema).errors(value):
+            assert set(each) == {"instancePath", "schemaPath", "keyword", "params", "message"}
+            WebsocketResponse(each).envelope()
+    assert value == before or value != value
+
+
+@pytest.mark.parametrize("levels", [250, 255, 256, 300, 900])
+def test_deep_payloads_do_not_crash(levels: int) -> None:
+    """Payloads as deep as the decoder lets through, and deeper ones where it is told to, give errors."""
+    value: Any = []
+    for _ in range(levels):
+        value = [value]
+    assert errors({"type": "string"}, value)
+
+
+def test_lone_surrogates_are_text() -> None:
+    """A text that JavaScript cut in the middle of a character is text."""
+    assert errors({"type": "string"}, "\ud800") == []
+
+
+def test_binary_values_hide_no_other_errors() -> None:
+    """Beside bytes out of place the other errors of the payload are there, too."""
+    schema = {"properties": {"a": {"type": "string"}}, "required": ["c"]}
+    assert [each["keyword"] for each in errors(schema, {"a": b"x"})] == ["type", "required"]
+
+
+def test_binary_values_that_no_schema_speaks_of() -> None:
+    """Bytes where the schema allows anything are treated alike, whether the rest of the payload fits or not."""
+    fits = errors({"properties": {"a": {}}}, {"a": b"x"})
+    fits_not = errors({"properties": {"a": {}}, "required": ["c"]}, {"a": b"x"})
+    assert [each["keyword"] for each in fits_not if each["instancePath"] == "/a"] == [
+        each["keyword"] for each in fits if each["instancePath"] == "/a"
+    ]
+    assert "required" in [each["keyword"] for each in fits_not]
+
+
+# the hook
+
+
+BAD_SCHEMAS: list[Any] = [
+    {"type": "strin"},
+    {"type": 5},
+    {"pattern": "("},
+    {"$ref": "#/nope"},
+    {"minimum": "x"},
+    {"required": "a"},
+    {"$schema": "http://unknown.example/schema"},
+    {"default": b"bytes"},
+    5,
+]
+
+
+@pytest.mark.parametrize("schema", BAD_SCHEMAS)
+@pytest.mark.parametrize("made_by", ["value", "function"])
+def test_a_bad_schema_is_refused_at_attach(schema: Any, made_by: str) -> None:
+    """The error names the method, or the class, that bears the schema."""
+    given = schema if made_by == "value" else lambda controller: schema
+
+    class OnMethod(SocketIOController):
+        @event_name("go")
+        @validate_payload(given)
+        def go(self) -> None: ...
+
+    @validate_payload(given)
+    class OnClass(SocketIOController):
+        @event_name("go")
+        def go(self) -> None: ...
+
+    services = ServiceManager(Settings())
+    with pytest.raises(ConfigurationError, match=r"^OnMethod\.go has a JSON Schema"):
+        services.get(OnMethod).attach()
+    with pytest.raises(ConfigurationError, match=r"^OnClass has a JSON Schema"):
+        services.get(OnClass).attach()
+
+
+@in_fake_time
+async def test_what_fits_reaches_the_method_and_nothing_else_does() -> None:
+    """A payload that fits arrives as it is; any other is answered with the errors, and the method does not run."""
+    ran: list[Any] = []
+
+    class Controller(SocketIOController):
+        limit = 3
+
+        @event_name("go")
+        @validate_payload(lambda controller: {"type": "integer", "maximum": controller.limit})
+        def go(self, ctx: WebsocketContext, payload: int) -> WebsocketResponse:
+            ran.append(payload)
+            return WebsocketResponse()
+
+    client = FakeClient(attach(Controller))
+    client.connect()
+    for number, args in enumerate([(3,), (4,), ("x",), (), (b"x",), (2, "more")]):
+        client.emit("go", *args, ack_id=number)
+    answers = client.acks()
+    assert [answer["status"] for answer in answers.values()] == ["ok", "error", "error", "error", "error", "ok"]
+    assert ran == [3, 2]
+    assert answers[1]["error"] == {
+        "code": "VALIDATION_PAYLOAD_ERROR",
+        "payload": [error("", "#/maximum", {"comparison": "<=", "limit": 3}, "must be <= 3")],
+    }
+    assert answers[3]["error"]["payload"][0]["message"] == "must be integer"
+
+
+def test_the_hook_can_be_called_alone() -> None:
+    """In a test the hook's function validates a context that was made by hand."""
+    hook = get_websocket_hook_function(validate_payload({"type": "string"}))
+    services = ServiceManager(Settings())
+    assert hook(WebsocketContext("go", "text"), services) is None
+    assert hook(WebsocketContext("go", 5), services).error["code"] == "VALIDATION_PAYLOAD_ERROR"
+
+
+def test_other_drafts() -> None:
+    """`$schema` chooses the draft; without it, it is 2020-12."""
+    draft_7 = {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "string"}]}
+    assert errors(draft_7, [1])
+    assert errors({"prefixItems": [{"type": "string"}]}, [1])
+    assert not errors({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [{"type": "string"}]}, [1])
