@@ -610,9 +610,6 @@ async def test_a_cancellation_in_a_def_stays_there() -> None:
     await ask(Controller, "go")
 
 
-@pytest.mark.xfail(
-    reason="CancelledError of what runs after the method leaves the event", raises=asyncio.CancelledError
-)
 @pytest.mark.parametrize("place", ["post function", "handle_error"])
 @in_fake_time
 async def test_a_cancellation_after_the_method_stays_there(place: str) -> None:
@@ -790,7 +787,6 @@ async def test_on_connection_may_be_a_def_that_returns_an_awaitable() -> None:
     assert not isinstance(packet, ConnectError)
 
 
-@pytest.mark.xfail(reason="what the `def` returned is dropped without being awaited or closed")
 @in_fake_time
 async def test_a_client_that_leaves_at_once_leaves_nothing_unawaited() -> None:
     """A client that leaves before the task of its on_connection begins leaves no coroutine behind."""

@@ -83,7 +83,7 @@ class Base(SocketIOController):
 
 def root(client: FakeClient) -> Any:
     """The controller behind a client's namespace."""
-    return client.connection.handler.server.of("/").handler._root  # type: ignore[attr-defined]
+    return client.connection.handler.server.of("/").handler._errors._root  # type: ignore[attr-defined]
 
 
 # order

@@ -114,9 +114,6 @@ def test_a_cycle_is_named() -> None:
             services.get(A)
 
 
-@pytest.mark.xfail(
-    reason="dependencies are made before the service that needs them is known", raises=ConfigurationError
-)
 def test_services_may_need_each_other_later() -> None:
     """Services that name each other, but use each other only once they are made, are no cycle."""
 

@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a request is not served: the code and message of the protocol, and the HTTP status."""
+    """Why a request is not served: the code (if it is the protocol's) and message, and the HTTP status."""
 
-    code: int
+    code: int | None
     message: str
     status: int = 400
 
     @property
     def body(self) -> bytes:
-        """The JSON that the reference server answers over HTTP."""
+        """The JSON that the reference server answers over HTTP; nothing where it is no error of the protocol."""
+        if self.code is None:
+            return b""
         return msgspec.json.encode({"code": self.code, "message": self.message})
 
 

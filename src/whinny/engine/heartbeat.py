@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -83,23 +85,23 @@ class Heartbeat:
     def _tick(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time() + SLACK
-        while self._to_answer:
-            connection, due = next(iter(self._to_answer.items()))
-            if due > now:
-                break
+        for connection in self._due(self._to_answer, now):
             self.remove(connection)
             if connection.paused:  # its pong may be there, unread
                 self._put(self._to_answer, connection, self._timeout)
                 connection.ping()
             else:
                 connection.end("ping timeout")
-        while self._to_ping:
-            connection, due = next(iter(self._to_ping.items()))
-            if due > now:
-                break
+        for connection in self._due(self._to_ping, now):
             del self._to_ping[connection]
             self._put(self._to_answer, connection, self._timeout)
             connection.ping()
         for queue in (self._to_answer, self._to_ping):
             if queue:
                 self._schedule(next(iter(queue.values())))
+
+    @staticmethod
+    def _due(queue: OrderedDict[Connection, float], now: float) -> Iterator[Connection]:
+        """Those whose time has come and which are still there when it is their turn."""
+        due = list(takewhile(lambda connection: queue[connection] <= now, queue))
+        return (connection for connection in due if connection in queue)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,12 +58,12 @@ class EngineOptions:
     - `cookie`: send the session id of the engine as a cookie as well.
     - `cors_allowed_origins`: other origins whose pages may connect (`"https://app.example"`, or `"*"` for any);
       `cors_credentials`: whether these pages may send cookies when polling.
-    - `allow_request`: called with each handshake; False or a text refuses it with 403.
+    - `allow_request`: a `def` that is called with each handshake; False or a text refuses it with 403.
     """
 
     path: str = "/socket.io"
     add_trailing_slash: bool = True
-    transports: Sequence[TransportName] = ("polling", "websocket")
+    transports: Collection[TransportName] = ("polling", "websocket")
     allow_upgrades: bool = True
     ping_interval: float = 25.0
     ping_timeout: float = 20.0
@@ -71,23 +72,31 @@ class EngineOptions:
     max_send_buffer: int = 4 * 1024 * 1024
     http_compression: bool | int = True
     cookie: CookieOptions | bool = False
-    cors_allowed_origins: Sequence[str] | str = ()
+    cors_allowed_origins: Collection[str] | str = ()
     cors_credentials: bool = False
     allow_request: Callable[[EngineRequest], bool | str] | None = None
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError that names the option and what it must be."""
-        self._check("path", self.path.startswith("/"), "a path that begins with a slash")
-        known = bool(self.transports) and set(self.transports) <= {"polling", "websocket"}
-        self._check("transports", known and not isinstance(self.transports, str), "a list of 'polling', 'websocket'")
+        self._check("path", isinstance(self.path, str) and self.path.startswith("/"), "a path that begins with a slash")
+        self._check("transports", _are_texts(self.transports), "a list of 'polling', 'websocket'")
+        known = set(self.transports) <= {"polling", "websocket"} and bool(self.transports)
+        self._check("transports", known, "a list of 'polling', 'websocket'")
         for name in ("ping_interval", "ping_timeout", "upgrade_timeout"):
             self._check_seconds(name)
         for name in ("max_http_buffer_size", "max_send_buffer"):
             self._check_count(name)
-        self._check("http_compression", self.http_compression >= 0, "True, False or a number of bytes")
-        for origin in self.allowed_origins:
-            plain = origin in ("*", "null") or ("://" in origin and not origin.endswith("/"))
-            self._check("cors_allowed_origins", plain, "origins such as 'https://app.example', or '*'")
+        for name in ("add_trailing_slash", "allow_upgrades", "cors_credentials"):
+            self._check(name, isinstance(getattr(self, name), bool), "True or False")
+        compression = isinstance(self.http_compression, int) and self.http_compression >= 0
+        self._check("http_compression", compression, "True, False or a number of bytes")
+        self._check("cookie", isinstance(self.cookie, (bool, CookieOptions)), "True, False or CookieOptions(...)")
+        origins = isinstance(self.cors_allowed_origins, str) or _are_texts(self.cors_allowed_origins)
+        wanted = "origins such as 'https://app.example', or '*'"
+        self._check("cors_allowed_origins", origins and all(map(_is_origin, self.allowed_origins)), wanted)
+        function = self.allow_request is None or callable(self.allow_request)
+        waits = inspect.iscoroutinefunction(self.allow_request)
+        self._check("allow_request", function and not waits, "a function, and a `def`: it runs on the event loop")
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -133,3 +142,11 @@ class EngineOptions:
     def differences(self, other: EngineOptions) -> list[str]:
         """The names of the options in which `other` differs."""
         return [field.name for field in fields(self) if getattr(self, field.name) != getattr(other, field.name, None)]
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(each, str) for each in value)
+
+
+def _is_origin(value: str) -> bool:
+    return value in ("*", "null") or ("://" in value and not value.endswith("/"))

@@ -24,21 +24,23 @@ class ServiceManager:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.from_environment()
         self._services: dict[type, Any] = {ServiceManager: self}
+        self._made: list[Any] = []  # each behind those that it needs
         self._making: list[type] = []
         self._booted: list[Any] = []
 
     def get(self, cls: type[T]) -> T:
         """The service of this class. Raises ConfigurationError for a cycle of dependencies, naming the way round."""
         if cls not in self._services:
-            self._services[cls] = self._make(cls)
+            self._make(cls)
         return cast("T", self._services[cls])
 
     def set(self, cls: type[T], service: T) -> ServiceManager:
         """Use this object as the service of the class."""
         self._services[cls] = service
+        self._made.append(service)
         return self
 
-    def _make(self, cls: type[T]) -> T:
+    def _make(self, cls: type[T]) -> None:
         if cls in self._making:
             way = " → ".join(each.__name__ for each in [*self._making[self._making.index(cls) :], cls])
             raise ConfigurationError(f"These services need each other while they are made: {way}.")
@@ -50,16 +52,21 @@ class ServiceManager:
             if hasattr(service, "__dict__"):
                 service.__dict__[_MANAGER] = self  # before __init__, so that dependencies can be used there
             service.__init__()  # type: ignore[misc]
-            for name in _dependencies(cls):
-                getattr(service, name)
         finally:
             self._making.pop()
-        return service
+        self._services[cls] = service
+        try:
+            for name in _dependencies(cls):
+                getattr(service, name)
+        except BaseException:
+            del self._services[cls]
+            raise
+        self._made.append(service)
 
     async def boot(self) -> None:
-        """Run the `boot` of every service that was not booted yet."""
-        for service in list(self._services.values()):
-            if service is self or any(service is booted for booted in self._booted):
+        """Run the `boot` of every service that was not booted yet, of those that a service needs first."""
+        for service in self._made:
+            if any(service is booted for booted in self._booted):
                 continue
             self._booted.append(service)
             await _call(service, "boot")

@@ -54,17 +54,21 @@ def _extract(value: Any, attachments: list[bytes]) -> Any:
     if isinstance(value, (str, int, float)) and not isinstance(value, Enum):
         return _plain(value)
     try:
-        plain = msgspec.to_builtins(value, builtin_types=BINARY_TYPES, str_keys=True)
+        plain = msgspec.to_builtins(value, builtin_types=BINARY_TYPES, str_keys=True, enc_hook=_plain)
     except (TypeError, ValueError) as error:
         raise EncodeError(f"the data cannot be sent: {error}") from error
     return value if type(plain) in _PLAIN else _extract(plain, attachments)
 
 
-def _plain(value: str | float) -> str | float:
+def _plain(value: Any) -> str | float:
     """A subclass of text or number (markup, a numpy float) as its plain type, which alone msgspec takes."""
     if isinstance(value, str):
         return str.__str__(value)
-    return int.__int__(value) if isinstance(value, int) else float.__float__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    raise TypeError(f"an object of the type {type(value).__name__} is no data")
 
 
 def insert(value: Any, attachments: list[bytes]) -> Any:

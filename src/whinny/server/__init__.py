@@ -4,7 +4,7 @@ from whinny.server.broadcast import BroadcastOperator
 from whinny.server.client import Client
 from whinny.server.events import Job
 from whinny.server.handshake import Handshake
-from whinny.server.namespace import Namespace, NamespaceHandler
+from whinny.server.namespace import Namespace, NamespaceHandler, Pending
 from whinny.server.options import ServerOptions
 from whinny.server.server import Server
 from whinny.server.socket import Socket, SocketOperator
@@ -16,6 +16,7 @@ __all__ = [
     "Job",
     "Namespace",
     "NamespaceHandler",
+    "Pending",
     "Server",
     "ServerOptions",
     "Socket",

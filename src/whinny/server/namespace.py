@@ -25,11 +25,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("whinny.server")
 
 
+class Pending(Awaitable[None], Protocol):
+    """Something to await; closed, should nobody get to it any more."""
+
+    def close(self) -> None:
+        """Nobody will await it. After it was awaited, this does nothing."""
+
+
 class NamespaceHandler(Protocol):
     """What an app does with the clients of a namespace."""
 
-    def on_connect(self, socket: Socket) -> Coroutine[Any, Any, None] | None:
-        """A client wants in. Raises ConnectionRefused to refuse it; a coroutine is awaited first."""
+    def on_connect(self, socket: Socket) -> Pending | None:
+        """A client wants in. Raises ConnectionRefused to refuse it; what it returns is awaited first."""
 
     def on_event(self, socket: Socket, data: list[Any], ack_id: int | None) -> Job | None:
         """An event came: `data` is its name and its arguments.
@@ -37,8 +44,8 @@ class NamespaceHandler(Protocol):
         The job answers by `socket.acknowledge` if there is an `ack_id`; no Exception leaves it.
         """
 
-    def on_disconnect(self, socket: Socket, reason: str) -> Awaitable[None] | None:
-        """A client that was connected is gone."""
+    def on_disconnect(self, socket: Socket, reason: str) -> Coroutine[Any, Any, None] | None:
+        """A client that was connected is gone; what it returns is run as a task."""
 
 
 class Namespace(BroadcastOperator):
@@ -103,7 +110,7 @@ class Namespace(BroadcastOperator):
             client.connecting(socket, task)
         return socket
 
-    async def _connect_later(self, socket: Socket, pending: Coroutine[Any, Any, None]) -> None:
+    async def _connect_later(self, socket: Socket, pending: Pending) -> None:
         seconds = self.server.options.connect_timeout
         deadline = asyncio.timeout(seconds)
         try:
@@ -165,8 +172,4 @@ class Namespace(BroadcastOperator):
         if self.handler is not None:
             pending = copy_context().run(self.handler.on_disconnect, socket, reason)
             if pending is not None:
-                self.server.tasks.start(_wait(pending))
-
-
-async def _wait(pending: Awaitable[None]) -> None:
-    await pending
+                self.server.tasks.start(pending)

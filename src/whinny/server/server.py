@@ -40,8 +40,8 @@ class Server(BroadcastOperator):
         """The namespace of this name, made when it is first asked for. Clients get in once it has a handler."""
         if not name.startswith("/"):
             name = "/" + name
-        if "," in name:
-            raise ConfigurationError(f"The namespace {name!r} is wrong: a comma ends it on the wire.")
+        if "," in name or "\x1e" in name:
+            raise ConfigurationError(f"The namespace {name!r} is wrong: a comma or 0x1e would end it on the wire.")
         namespace = self.namespaces.get(name)
         if namespace is None:
             namespace = self.namespaces[name] = Namespace(self, name)

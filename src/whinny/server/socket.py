@@ -223,10 +223,11 @@ class Socket(Broadcasting):
         if self._state == "connected":
             self._client.connection.send(*packets, volatile=volatile)
         elif self._early is not None:
-            self._early.extend(packets)
-            self._early_size += sum(packet.size for packet in packets)
-            if self._early_size > self.namespace.server.options.max_send_buffer:
+            size = sum(packet.size for packet in packets)
+            if self._early and self._early_size + size > self.namespace.server.options.max_send_buffer:
                 self._client.connection.overflow()
+            self._early.extend(packets)
+            self._early_size += size
 
     def disconnect(self, close: bool = False) -> None:
         """Take the client out of this namespace; with `close`, out of all, and close its connection.
@@ -250,9 +251,8 @@ class Socket(Broadcasting):
             return
         self._state = "connected"
         early, self._early = self._early or [], None
-        self._client.send(protocol.encode(Connect(self.namespace.name, {"sid": self.id})))
-        if early:
-            self._client.connection.send(*early)
+        connect = message_packets(protocol.encode(Connect(self.namespace.name, {"sid": self.id})))
+        self._client.connection.send(*connect, *early)
         self._client.joined(self)
         self.namespace.adapter.add(self)
         if log.isEnabledFor(logging.INFO):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from whinny.serving.lifecycle import Lifecycle
     from whinny.serving.types import ASGIApp, Receive, Scope, Send
 
-UNAVAILABLE: Final = Rejection(3, "The server is shutting down", 503)
+UNAVAILABLE: Final = Rejection(None, "The server is shutting down", 503)
 
 
 class SocketIOApp:
@@ -76,8 +76,6 @@ class SocketIOApp:
             await respond(send, 204, b"", b"text/plain", preflight)
         elif (rejection := self._reject(request, websocket=False)) is not None:
             await reject(send, rejection, headers)
-        elif self.server.closing and not request.query.get("sid"):
-            await respond(send, 503, b"", b"text/plain", headers)
         else:
             await self._polling.handle(request, receive, send, headers)
 

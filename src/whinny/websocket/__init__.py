@@ -11,7 +11,7 @@ from whinny.websocket.decorators import (
     websocket_hook,
     ws_controller,
 )
-from whinny.websocket.dispatch import render_websocket_error
+from whinny.websocket.errors import render_websocket_error
 from whinny.websocket.response import WebsocketErrorResponse, WebsocketResponse
 from whinny.websocket.ws_server import WsServer
 

@@ -60,3 +60,5 @@ class WebsocketErrorResponse(Envelope):
 
 
 AnyResponse = WebsocketResponse | WebsocketErrorResponse
+
+RESPONSES: Final = (WebsocketResponse, WebsocketErrorResponse)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 
 from whinny.errors import ConfigurationError
 from whinny.framework import Hook, ServiceManager, class_hooks, method_hooks
 from whinny.protocol import RESERVED_EVENTS
+from whinny.websocket.context import WebsocketContext
 from whinny.websocket.decorators import EVENT, PayloadValidation, SubController
 
-Call = Literal["nothing", "context", "payload", "everything"]
-"""What a method takes: `(self)`, `(self, ctx)`, `(self, ctx, payload)` or `(self, ctx, payload, …)`."""
+ROOT_ONLY: Final = ("handle_error", "options", "namespace", "adapter")
+"""What has a meaning on a root controller alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,38 @@ class BoundHook:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An event and all that happens on it."""
+    """An event and all that happens on it.
+
+    `arguments` says what the method takes: 0 for `(self)`, 1 for `(self, ctx)`, more with the payload and what the
+    client sent behind it, None for all of that.
+    """
 
     event_name: str
     controller_name: str
     method_name: str
+    controller: object
     method: Callable[..., Any]
-    call: Call
+    arguments: int | None
     hooks: tuple[BoundHook, ...]
     waits: bool
+
+    @property
+    def name(self) -> str:
+        """The method's name with that of its class."""
+        return f"{self.controller_name}.{self.method_name}"
+
+    def call(self, ctx: WebsocketContext[Any]) -> Any:
+        """Call the method. What the client did not send is None; what the method does not take is left out."""
+        if self.arguments == 2:
+            return self.method(ctx, ctx.payload)
+        if self.arguments == 1:
+            return self.method(ctx)
+        if self.arguments == 0:
+            return self.method()
+        if self.arguments is None:
+            return self.method(ctx, *(ctx.args or (None,)))
+        wanted = self.arguments - 1
+        return self.method(ctx, *ctx.args[:wanted], *[None] * (wanted - len(ctx.args)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +79,10 @@ def build_tree(root: object, services: ServiceManager) -> ControllerTree:
         for route in _routes_of(controller, prefix, hooks):
             if (other := routes.get(route.event_name)) is not None:
                 raise ConfigurationError(
-                    f"Two methods handle the event {route.event_name!r}: {_name(other)} and {_name(route)}."
+                    f"Two methods handle the event {route.event_name!r}: {other.name} and {route.name}."
                 )
             routes[route.event_name] = route
     return ControllerTree(tuple(controllers), routes)
-
-
-def _name(route: Route) -> str:
-    return f"{route.controller_name}.{route.method_name}"
 
 
 def _walk(
@@ -73,9 +93,12 @@ def _walk(
         raise ConfigurationError(f"{cls.__name__} is a sub-controller of itself.")
     hooks = (*hooks, *(_bind(hook, controller, cls.__name__) for hook in class_hooks(cls)))
     yield prefix, controller, hooks
-    children: Sequence[SubController | type] = getattr(controller, "sub_controllers", ())
+    children: Any = getattr(controller, "sub_controllers", ())
+    if not isinstance(children, Sequence):
+        raise ConfigurationError(f"{cls.__name__}.sub_controllers must be a tuple of controllers, not {children!r}.")
     for child in children:
         entry = child if isinstance(child, SubController) else SubController("", child)
+        _refuse_root_only(entry.controller)
         inner: object = services.get(entry.controller)
         yield from _walk(inner, prefix + entry.prefix, hooks, services, (*path, cls))
 
@@ -89,6 +112,8 @@ def _routes_of(controller: object, prefix: str, hooks: tuple[BoundHook, ...]) ->
             if event is None or name in seen:
                 continue
             seen.add(name)
+            if getattr(controller, name) is None:
+                continue  # a subclass has taken the event away
             yield _route(controller, name, prefix, hooks)
 
 
@@ -96,6 +121,8 @@ def _route(controller: object, name: str, prefix: str, hooks: tuple[BoundHook, .
     cls = type(controller)
     where = f"{cls.__name__}.{name}"
     versions = [vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)]
+    if isinstance(versions[0], (staticmethod, classmethod)):
+        raise ConfigurationError(f"{where} handles an event and must be a method, neither static nor of the class.")
     decorated = next(function for function in versions if hasattr(function, EVENT))
     event = prefix + getattr(decorated, EVENT)
     if event in RESERVED_EVENTS:
@@ -107,8 +134,9 @@ def _route(controller: object, name: str, prefix: str, hooks: tuple[BoundHook, .
         event_name=event,
         controller_name=cls.__name__,
         method_name=name,
+        controller=controller,
         method=method,
-        call=_call(method, where),
+        arguments=_count_arguments(method, where),
         hooks=all_hooks,
         waits=any(map(inspect.iscoroutinefunction, (method, *(hook.function for hook in all_hooks)))),
     )
@@ -119,17 +147,20 @@ def _bind(hook: Hook, controller: object, where: str) -> BoundHook:
     return BoundHook(function, controller)
 
 
-def _call(method: Callable[..., Any], where: str) -> Call:
+def _count_arguments(method: Callable[..., Any], where: str) -> int | None:
     parameters = list(inspect.signature(method).parameters.values())
     positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     rest = any(each.kind is each.VAR_POSITIONAL for each in parameters)
     others = any(each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD) for each in parameters)
-    if others or (rest and len(positional) < 2):
+    if others or (rest and len(positional) != 2):
         raise ConfigurationError(
             f"{where} takes ({', '.join(map(str, parameters))}): it must take (self), (self, ctx) or "
             "(self, ctx, payload, *more)."
         )
-    if rest or len(positional) > 2:
-        return "everything"
-    calls: tuple[Call, ...] = ("nothing", "context", "payload")
-    return calls[len(positional)]
+    return None if rest else len(positional)
+
+
+def _refuse_root_only(cls: type) -> None:
+    for name in ROOT_ONLY:
+        if hasattr(cls, name):
+            raise ConfigurationError(f"{cls.__name__}.{name} has no meaning: {cls.__name__} is no root controller.")

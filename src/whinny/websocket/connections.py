@@ -1,0 +1,100 @@
+"""What happens when a client comes and goes: the `on_connection` and `on_disconnect` of all controllers of a root."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+from whinny.server import Pending, Socket
+from whinny.websocket.context import WebsocketContext
+
+if TYPE_CHECKING:
+    from whinny.websocket.errors import ErrorHandler
+    from whinny.websocket.routing import ControllerTree
+
+Method = Callable[..., Any]
+
+
+class Connections:
+    """Runs them, the root's first."""
+
+    __slots__ = ("_connecting", "_disconnecting", "_errors", "_waits")
+
+    def __init__(self, tree: ControllerTree, errors: ErrorHandler) -> None:
+        self._errors = errors
+        self._connecting = _methods(tree, "on_connection")
+        self._disconnecting = _methods(tree, "on_disconnect")
+        self._waits = any(map(inspect.iscoroutinefunction, self._connecting))
+
+    def on_connect(self, socket: Socket) -> Pending | None:
+        """A client wants in. Raises ConnectionRefused; what it returns is awaited first."""
+        ctx: WebsocketContext[Any] = WebsocketContext("", None, socket, args=())
+        methods = list(self._connecting)
+        if self._waits:
+            # All of it runs in the task, so that nothing is left behind when it never starts.
+            return self._connect(None, methods, ctx)
+        try:
+            while methods:
+                result = methods.pop(0)(ctx)
+                if inspect.isawaitable(result):
+                    return _Begun(self._connect(result, methods, ctx), result)
+        except Exception as error:
+            raise self._errors.refusal(error, ctx) from None
+        return None
+
+    async def _connect(self, first: Awaitable[None] | None, methods: list[Method], ctx: WebsocketContext[Any]) -> None:
+        try:
+            if first is not None:
+                await first
+            for method in methods:
+                result = method(ctx)
+                if inspect.isawaitable(result):
+                    await result
+        except Exception as error:
+            raise self._errors.refusal(error, ctx) from None
+
+    def on_disconnect(self, socket: Socket, reason: str) -> Coroutine[Any, Any, None] | None:
+        """A client is gone. One method's error keeps no other from running."""
+        ctx: WebsocketContext[Any] = WebsocketContext("", None, socket, args=())
+        pending: list[Awaitable[Any]] = []
+        for method in self._disconnecting:
+            try:
+                result = method(ctx, reason)
+                if inspect.isawaitable(result):
+                    pending.append(result)
+            except (Exception, asyncio.CancelledError) as error:
+                self._errors.log(error, "on_disconnect", ctx)
+        return self._disconnect(pending, ctx) if pending else None
+
+    async def _disconnect(self, pending: list[Awaitable[Any]], ctx: WebsocketContext[Any]) -> None:
+        for each in pending:
+            try:
+                await each
+            except Exception as error:
+                self._errors.log(error, "on_disconnect", ctx)
+
+
+class _Begun:
+    """An `on_connection` that is to be awaited, of which a part is made already."""
+
+    __slots__ = ("_coroutine", "_part")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], part: Awaitable[Any]) -> None:
+        self._coroutine = coroutine
+        self._part = part
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._coroutine.__await__()
+
+    def close(self) -> None:
+        """It is not wanted any more."""
+        self._coroutine.close()
+        if inspect.iscoroutine(self._part):
+            self._part.close()
+
+
+def _methods(tree: ControllerTree, name: str) -> list[Method]:
+    found = [getattr(controller, name, None) for controller in tree.controllers]
+    return [method for method in found if method is not None]
