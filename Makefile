@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 demo:
 	@PYTHON=$(PYTHON) scripts/setup demo
-	$(BIN)/whinny run examples.products.app:app --port 3001
+	$(BIN)/whinny run examples.products.app:app --host 127.0.0.1 --port 3001
 
 test:
 	@PYTHON=$(PYTHON) scripts/setup test

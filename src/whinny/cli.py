@@ -23,14 +23,18 @@ Command = Callable[..., None]
 
 def _server_options(host: str) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
-        for option in (
-            click.argument("app"),
-            click.option("--host", default=host, show_default=True, help="The address to listen on."),
-            click.option("--port", default=8000, show_default=True, help="The port to listen on."),
-            click.option("--root-path", default="", help="The path under which a proxy serves the app."),
-            click.option("--forwarded-allow-ips", default=None, help="Proxies whose X-Forwarded-* headers count."),
-            click.option("--ssl-keyfile", default=None, type=click.Path(exists=True), help="The key for TLS."),
-            click.option("--ssl-certfile", default=None, type=click.Path(exists=True), help="The certificate for TLS."),
+        for option in reversed(
+            (
+                click.argument("app"),
+                click.option("--host", default=host, show_default=True, help="The address to listen on."),
+                click.option("--port", default=8000, show_default=True, help="The port to listen on."),
+                click.option("--root-path", default="", help="The path under which a proxy serves the app."),
+                click.option("--forwarded-allow-ips", default=None, help="Proxies whose X-Forwarded-* headers count."),
+                click.option("--ssl-keyfile", default=None, type=click.Path(exists=True), help="The key for TLS."),
+                click.option(
+                    "--ssl-certfile", default=None, type=click.Path(exists=True), help="The certificate for TLS."
+                ),
+            )
         ):
             command = option(command)
         return command
@@ -56,7 +60,7 @@ def run(app: str, **settings: Any) -> None:
 @_server_options("127.0.0.1")
 def dev(app: str, **settings: Any) -> None:
     """Serve APP for development: with debug on, and reloaded when its files change."""
-    os.environ.setdefault("WHINNY_DEBUG", "1")
+    os.environ["WHINNY_DEBUG"] = "1"  # for the process that serves, which uvicorn starts
     _serve(app, reload=True, debug=True, **settings)
 
 

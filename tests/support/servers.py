@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -65,7 +65,12 @@ class ServerProcess:
     def start(self, timeout: float = 20) -> None:
         """Start the process and wait until its port answers; the same port each time."""
         self.process = subprocess.Popen(
-            self.argv, cwd=TESTS, env=self.environment, stdout=self.output, stderr=subprocess.STDOUT
+            self.argv,
+            cwd=TESTS,
+            env=self.environment,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that workers can be stopped with it
         )
         end = time.monotonic() + timeout
         while True:
@@ -80,16 +85,20 @@ class ServerProcess:
             time.sleep(0.02)
 
     def stop(self, sig: signal.Signals = signal.SIGTERM, timeout: float = 20) -> float:
-        """Send `sig`, wait for the end and return how many seconds it took."""
+        """Send `sig`, wait for the end and return how many seconds it took. No worker of it is left behind."""
         began = time.monotonic()
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(sig)
-            try:
+        if self.process is None:
+            return 0.0
+        try:
+            if self.process.poll() is None:
+                self.process.send_signal(sig)
                 self.process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-                raise RuntimeError(f"the server did not end within {timeout} s:\n{self.log}") from None
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"the server did not end within {timeout} s:\n{self.log}") from None
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
         return time.monotonic() - began
 
 

@@ -362,7 +362,7 @@ async def test_the_engine_discards_what_does_not_go() -> None:
     socket = FakeWebSocket()
     engine.open(request(), socket)
     engine.close()
-    engine.discard()
+    engine.end_all()
     assert socket.close_code == 1001
     assert handlers[0].reasons == ["forced close"]
     assert engine.connections == {}

@@ -23,7 +23,7 @@ TIMEOUT = 10.0
 def begin(connection: Connection, timeout: float = TIMEOUT) -> FakeWebSocket:
     """A WebSocket of the same session has come."""
     socket = FakeWebSocket()
-    socket.peer = Upgrade(connection, socket, timeout)
+    connection.upgrade = socket.peer = Upgrade(connection, socket, timeout)
     return socket
 
 

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from whinny.engine.packet import CLOSE, PING, Packet
+from whinny.types import DisconnectReason
 
 if TYPE_CHECKING:
     from whinny.engine.engine import Engine
@@ -28,7 +29,7 @@ class ConnectionHandler(Protocol):
     def on_message(self, data: str | bytes) -> None:
         """A message came in; messages come in order."""
 
-    def on_close(self, reason: str, description: str) -> None:
+    def on_close(self, reason: DisconnectReason, description: str) -> None:
         """The connection is closed; called once. `reason` is one of the reference server's."""
 
 
@@ -179,12 +180,12 @@ class Connection:
         elif not self._buffer and not self._taken:
             self.end("forced close")
 
-    def lost(self, transport: Transport, reason: str, description: str = "") -> None:
+    def lost(self, transport: Transport, reason: DisconnectReason, description: str = "") -> None:
         """A transport failed; that of an earlier time does not matter."""
         if transport is self.transport:
             self.end(reason, description)
 
-    def end(self, reason: str, description: str = "", code: int = 1000) -> None:
+    def end(self, reason: DisconnectReason, description: str = "", code: int = 1000) -> None:
         """Close at once and tell the handler."""
         if self.state == "closed":
             return
@@ -192,8 +193,8 @@ class Connection:
         if self._deadline is not None:
             self._deadline.cancel()
         if self.upgrade is not None:
-            self.upgrade.abandon()
-        self._engine.forget(self)
+            self.upgrade.give_up()
+        self._engine.remove(self)
         self.transport.close(code)
         self._buffer, self._buffered = [], 0
         self.handler.on_close(reason, description)

@@ -14,6 +14,7 @@ import msgspec
 from whinny.engine.connection import Connection, ConnectionHandler
 from whinny.engine.heartbeat import Heartbeat
 from whinny.engine.packet import Packet
+from whinny.engine.upgrade import Upgrade
 
 if TYPE_CHECKING:
     from whinny.engine.options import EngineOptions
@@ -107,7 +108,15 @@ class Engine:
         connection.send(Packet("0" + msgspec.json.encode(opening).decode()))
         return connection
 
-    def forget(self, connection: Connection) -> None:
+    def upgrade(self, sid: str, transport: Transport) -> bool:
+        """Let a connection that polls try this WebSocket; False where it cannot: there is none, or it does already."""
+        connection = self.connections.get(sid)
+        if connection is None or connection.upgrade is not None or connection.upgraded:
+            return False
+        connection.upgrade = transport.peer = Upgrade(connection, transport, self.options.upgrade_timeout)
+        return True
+
+    def remove(self, connection: Connection) -> None:
         """The connection is closed."""
         self.connections.pop(connection.id, None)
         self.heartbeat.remove(connection)
@@ -127,7 +136,7 @@ class Engine:
                 async with asyncio.timeout(timeout):
                     await self._empty.wait()
 
-    def discard(self) -> None:
+    def end_all(self) -> None:
         """Close at once what is still there."""
         for connection in list(self.connections.values()):
             connection.end("forced close", code=1001)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from whinny.types import DisconnectReason
+
 if TYPE_CHECKING:
     from whinny.engine.options import TransportName
     from whinny.engine.packet import Packet
@@ -26,7 +28,7 @@ class Peer(Protocol):
     def sent(self) -> None:
         """All that was taken has gone out."""
 
-    def lost(self, transport: Transport, reason: str, description: str = "") -> None:
+    def lost(self, transport: Transport, reason: DisconnectReason, description: str = "") -> None:
         """The transport is gone, and not because it was told to close."""
 
 

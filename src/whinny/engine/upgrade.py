@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from whinny.engine.packet import PROBE_PONG, Packet
 from whinny.engine.polling import PollingTransport
+from whinny.types import DisconnectReason
 
 if TYPE_CHECKING:
     from whinny.engine.connection import Connection
@@ -30,9 +31,8 @@ class Upgrade:
         self._transport = transport
         self._buffer: list[Packet] = []
         loop = asyncio.get_running_loop()
-        self._timeout = loop.call_later(timeout, self._give_up)
+        self._timeout = loop.call_later(timeout, self.give_up)
         self._release: asyncio.TimerHandle | None = None
-        connection.upgrade = self
 
     def receive(self, wire: str | bytes) -> None:
         """Probe, upgrade, or anything else, which ends the attempt."""
@@ -49,7 +49,7 @@ class Upgrade:
             self._transport.peer = self._connection
             self._connection.adopt(self._transport)
         else:
-            self._give_up()
+            self.give_up()
 
     def take(self) -> list[Packet]:
         """The answer to the probe."""
@@ -59,15 +59,12 @@ class Upgrade:
     def sent(self) -> None:
         """The answer to the probe has gone out."""
 
-    def lost(self, transport: Transport, reason: str, description: str = "") -> None:
+    def lost(self, transport: Transport, reason: DisconnectReason, description: str = "") -> None:
         """The new transport is gone: the connection stays with polling."""
         self._stop()
 
-    def abandon(self) -> None:
-        """The connection is gone."""
-        self._give_up()
-
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Close the WebSocket; the connection stays with polling, or is gone."""
         self._stop()
         self._transport.close()
 

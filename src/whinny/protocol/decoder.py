@@ -10,6 +10,7 @@ from whinny.protocol import json
 from whinny.protocol.binary import insert
 from whinny.protocol.packet import RESERVED_EVENTS, Ack, Connect, ConnectError, Disconnect, Event, Packet
 
+# kind, number of attachments and a dash (binary kinds alone), namespace and a comma (unless it is "/"), id; then JSON
 _HEADER: Final = re.compile(r"([0-6])(?:(?<=[56])([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]*)", re.ASCII)
 _LONGEST_ID: Final = 16  # digits of Number.MAX_SAFE_INTEGER, 2**53 - 1
 
@@ -88,6 +89,7 @@ class Decoder:
         self._pending, self._attachments, self._expected = packet, [], count
 
     def _parse(self, body: str) -> Any:
+        # Data cannot be deeper than it has opening brackets; only where there are many is it worth a look.
         if body.count("[") + body.count("{") <= self.max_depth:
             return json.decode(body)
         data = json.decode(body)

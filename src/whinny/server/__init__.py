@@ -1,17 +1,15 @@
 """Socket.IO v5 over the engine: server, clients, namespaces, sockets, acknowledgements."""
 
 from whinny.server.broadcast import BroadcastOperator
-from whinny.server.client import Client
 from whinny.server.events import Job
 from whinny.server.handshake import Handshake
 from whinny.server.namespace import Namespace, NamespaceHandler, Pending
 from whinny.server.options import ServerOptions
 from whinny.server.server import Server
-from whinny.server.socket import Socket, SocketOperator
+from whinny.server.socket import Socket
 
 __all__ = [
     "BroadcastOperator",
-    "Client",
     "Handshake",
     "Job",
     "Namespace",
@@ -20,5 +18,4 @@ __all__ = [
     "Server",
     "ServerOptions",
     "Socket",
-    "SocketOperator",
 ]

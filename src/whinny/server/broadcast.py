@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from whinny.cluster import Selection
 from whinny.server.acks import GroupAck
 
 if TYPE_CHECKING:
+    from whinny.engine import Packet
     from whinny.server.namespace import Namespace
     from whinny.server.socket import Socket
 
@@ -54,7 +55,7 @@ class BroadcastOperator:
         )
 
     def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """The clients in any of these rooms as well; a client in several of them receives once."""
+        """The clients in any of these rooms, and of those named before; one in several of them receives once."""
         return self._with(rooms=(*self._rooms, *room_names(rooms)))
 
     in_ = to
@@ -70,7 +71,7 @@ class BroadcastOperator:
 
     @property
     def local(self) -> BroadcastOperator:
-        """The clients of this server only."""
+        """The clients of this server only: all there are, as long as there is one server."""
         return self._with(local=True)
 
     def timeout(self, seconds: float) -> BroadcastOperator:
@@ -100,7 +101,7 @@ class BroadcastOperator:
         seconds = next(value for value in (timeout, self._timeout, DEFAULT_ACK_TIMEOUT) if value is not None)
         return await self._namespace.server.run(self._ask(packets, ack_id, seconds))
 
-    async def _ask(self, packets: Any, ack_id: int, seconds: float) -> list[Any]:
+    async def _ask(self, packets: list[Packet], ack_id: int, seconds: float) -> list[Any]:
         group = GroupAck()
         asked = [socket for socket in self._sockets() if socket.connected and socket.expect_ack(ack_id, group)]
         group.expect(len(asked))
@@ -137,6 +138,6 @@ class BroadcastOperator:
         """Disconnect all who are meant; with `close` their connections too."""
         self._namespace.server.call(self._each, lambda socket: socket.disconnect(close))
 
-    def _each(self, action: Any) -> None:
+    def _each(self, action: Callable[[Socket], None]) -> None:
         for socket in self._sockets():
             action(socket)

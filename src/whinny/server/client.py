@@ -11,6 +11,7 @@ from whinny.engine import Connection, message
 from whinny.errors import ProtocolError
 from whinny.protocol import Ack, Connect, ConnectError, Decoder, Disconnect, Event
 from whinny.protocol import Packet as SocketPacket
+from whinny.types import DisconnectReason
 
 if TYPE_CHECKING:
     from whinny.server.server import Server
@@ -57,7 +58,7 @@ class Client:
                 raise ProtocolError("a packet came before the namespace was joined")
             socket.on_packet(packet)
         elif isinstance(packet, Disconnect):
-            socket.closed("client namespace disconnect")
+            socket.on_close("client namespace disconnect")
         else:
             raise ProtocolError("a client cannot send this packet for a namespace that it has joined")
 
@@ -70,11 +71,10 @@ class Client:
         else:
             namespace.connect(self, packet.data)
 
-    def on_close(self, reason: str, description: str) -> None:
+    def on_close(self, reason: DisconnectReason, description: str) -> None:
         """The connection is closed: so are all its sockets."""
         self._stop_timeout()
-        for socket in list(self._sockets.values()):
-            socket.closed(reason)
+        self._close_sockets(reason)
         self.server.clients.discard(self)
 
     # out
@@ -91,7 +91,7 @@ class Client:
 
     def connecting(self, socket: Socket, task: asyncio.Task[None]) -> None:
         """`on_connection` of this socket runs in this task, which ends with the socket."""
-        if not task.done():
+        if not task.done() and socket.namespace.name in self._sockets:
             if self._connecting is None:
                 self._connecting = {}
             self._connecting[socket] = task
@@ -119,13 +119,15 @@ class Client:
 
     def shut_down(self) -> None:
         """The server ends: its sockets are closed without a DISCONNECT packet, so that the client comes back."""
+        self._close_sockets("server shutting down")
+
+    def _close_sockets(self, reason: DisconnectReason) -> None:
         for socket in list(self._sockets.values()):
-            socket.closed("server shutting down")
+            socket.on_close(reason)
 
     def _joined_nothing(self) -> None:
         self._timeout = None
-        for socket in list(self._sockets.values()):
-            socket.closed("forced server close")
+        self._close_sockets("forced server close")
         self.connection.close()
 
     def _stop_timeout(self) -> None:

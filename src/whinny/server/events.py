@@ -16,8 +16,7 @@ from whinny.server.tasks import STARTS_EAGERLY
 if TYPE_CHECKING:
     import asyncio
 
-    from whinny.engine import Connection
-    from whinny.server.server import Server
+    from whinny.protocol import Event
     from whinny.server.socket import Socket
 
 
@@ -28,7 +27,29 @@ class Job(NamedTuple):
     waits: bool
 
 
-def run_now(job: Job) -> Context | None:
+def run_event(socket: Socket, packet: Event) -> None:
+    """An event came: run it, or keep it when the client has too many running."""
+    if socket.runner is not None and socket.runner.full:
+        socket.runner.keep(packet)
+    else:
+        _start(socket, packet)
+
+
+def _start(socket: Socket, packet: Event) -> None:
+    handler = socket.namespace.handler
+    job = handler.on_event(socket, packet.data, packet.id) if handler is not None else None
+    if job is None:
+        return
+    context = None
+    at_once = not job.waits and (socket.runner is None or not socket.runner.starting)
+    if at_once and (context := _run_now(job)) is None:
+        return
+    if socket.runner is None:
+        socket.runner = EventRunner(socket)
+    socket.runner.spawn(job.coroutine, context)
+
+
+def _run_now(job: Job) -> Context | None:
     """Run a job that is not expected to wait. If it does, it has yielded once: the context in which to go on."""
     context = copy_context()
     try:
@@ -39,16 +60,15 @@ def run_now(job: Job) -> Context | None:
 
 
 class EventRunner:
-    """Counts the running events of a socket; made when the first one needs a task."""
+    """Counts the running events of a socket."""
 
-    __slots__ = ("_backlog", "_connection", "_running", "_server", "_starting")
+    __slots__ = ("_backlog", "_running", "_socket", "_starting")
 
-    def __init__(self, connection: Connection, server: Server) -> None:
-        self._connection = connection
-        self._server = server
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
         self._running = 0
         self._starting = 0
-        self._backlog: deque[tuple[Socket, Any]] = deque()
+        self._backlog: deque[Event] = deque()
 
     @property
     def starting(self) -> bool:
@@ -58,12 +78,16 @@ class EventRunner:
     @property
     def full(self) -> bool:
         """Whether further events must wait."""
-        return bool(self._backlog) or self._running >= self._server.options.max_concurrent_events
+        return bool(self._backlog) or self._running >= self._most
 
-    def keep(self, socket: Socket, packet: Any) -> None:
+    @property
+    def _most(self) -> int:
+        return self._socket.namespace.server.options.max_concurrent_events
+
+    def keep(self, packet: Event) -> None:
         """Run this event later. It came with what had been read already: reading is paused."""
-        self._backlog.append((socket, packet))
-        self._connection.pause()
+        self._backlog.append(packet)
+        self._socket.connection.pause()
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], context: Context | None) -> None:
         """Run a job as a task; `context` is given for one that has started already."""
@@ -73,24 +97,22 @@ class EventRunner:
             if not STARTS_EAGERLY:
                 self._starting += 1
                 coroutine = self._note_start(coroutine)
-        task = self._server.tasks.start(coroutine, context)
+        task = self._socket.namespace.server.tasks.start(coroutine, context)
         if task.done():
             self._running -= 1
             return
         task.add_done_callback(self._finished)
-        if self._running >= self._server.options.max_concurrent_events:
-            self._connection.pause()
+        if self._running >= self._most:
+            self._socket.connection.pause()
 
     async def _note_start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._starting -= 1
         await coroutine
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        if self._running == self._server.options.max_concurrent_events and not self._backlog:
-            self._connection.resume()
+        was_full = self.full
         self._running -= 1
-        while self._backlog and self._running < self._server.options.max_concurrent_events:
-            socket, packet = self._backlog.popleft()
-            socket.namespace.start_event(socket, packet)
-            if not self._backlog and self._running < self._server.options.max_concurrent_events:
-                self._connection.resume()
+        while self._backlog and self._running < self._most:
+            _start(self._socket, self._backlog.popleft())
+        if was_full and not self.full:
+            self._socket.connection.resume()

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from whinny import protocol
 from whinny.cluster import MemoryAdapter
 from whinny.engine import Packet
-from whinny.errors import ConnectionRefused
+from whinny.errors import ConnectionRefused, EncodeError
 from whinny.protocol import RESERVED_EVENTS, Event
 from whinny.server.broadcast import BroadcastOperator
-from whinny.server.events import Job, run_now
+from whinny.server.events import Job
 from whinny.server.socket import Socket, message_packets
-from whinny.types import Envelope
+from whinny.types import DisconnectReason, Envelope
 
 if TYPE_CHECKING:
     from whinny.server.client import Client
@@ -44,7 +44,7 @@ class NamespaceHandler(Protocol):
         The job answers by `socket.acknowledge` if there is an `ack_id`; no Exception leaves it.
         """
 
-    def on_disconnect(self, socket: Socket, reason: str) -> Coroutine[Any, Any, None] | None:
+    def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> Coroutine[Any, Any, None] | None:
         """A client that was connected is gone; what it returns is run as a task."""
 
 
@@ -91,24 +91,24 @@ class Namespace(BroadcastOperator):
 
     # what the protocol brings
 
-    def connect(self, client: Client, auth: dict[str, Any] | None) -> Socket:
+    def connect(self, client: Client, auth: dict[str, Any] | None) -> None:
         """A client asks to join: run the app's `on_connect`, then let it in or refuse it."""
         socket = Socket(client, self, auth)
         client.add(socket)
         try:
+            # In a context of its own, so that what it sets reaches no event.
             pending = copy_context().run(self.handler.on_connect, socket) if self.handler is not None else None
         except BaseException as error:
             self._refuse(socket, error)
             if not isinstance(error, (Exception, asyncio.CancelledError)):
                 raise
-            return socket
+            return
         if pending is None:
             socket.accept()
         else:
             task = self.server.tasks.start(self._connect_later(socket, pending))
             task.add_done_callback(lambda _: pending.close())  # should the task have ended before it began
             client.connecting(socket, task)
-        return socket
 
     async def _connect_later(self, socket: Socket, pending: Pending) -> None:
         seconds = self.server.options.connect_timeout
@@ -137,35 +137,12 @@ class Namespace(BroadcastOperator):
             log.error("The handler of a new client failed", exc_info=error)
         try:
             socket.refuse(answer)
-        except TypeError as unsendable:  # EncodeError: the app's `data`
+        except EncodeError as unsendable:  # the app's `data`
             log.error("The data of a ConnectionRefused cannot be sent: %s", unsendable)
             socket.refuse({"message": answer["message"]})
 
-    def run_event(self, socket: Socket, packet: Event) -> None:
-        """An event came: run it, or keep it when the client has too many running."""
-        runner = socket.runner
-        if runner is not None and runner.full:
-            runner.keep(socket, packet)
-        else:
-            self.start_event(socket, packet)
-
-    def start_event(self, socket: Socket, packet: Event) -> None:
-        """Run an event, as a task only where something in it waits."""
-        if self.handler is None:
-            return
-        job = self.handler.on_event(socket, packet.data, packet.id)
-        if job is None:
-            return
-        runner = socket.runner
-        context = None
-        if not job.waits and (runner is None or not runner.starting) and (context := run_now(job)) is None:
-            return
-        socket.make_runner().spawn(job.coroutine, context)
-
-    def left(self, socket: Socket, reason: str, was_connected: bool) -> None:
-        """A socket is gone."""
-        if not was_connected:
-            return
+    def left(self, socket: Socket, reason: DisconnectReason) -> None:
+        """A socket that was connected is gone."""
         if log.isEnabledFor(logging.INFO):
             extra = {"socket_id": socket.id, "namespace": self.name, "reason": reason}
             log.info("Client disconnected: %s (%s)", socket.id, reason, extra=extra)

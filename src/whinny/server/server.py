@@ -95,7 +95,7 @@ class Server(BroadcastOperator):
 
     async def _finish(self) -> None:
         await self.engine.wait_closed(GRACE)
-        self.engine.discard()
+        self.engine.end_all()
         await self.tasks.finish(GRACE)
         self._loop = None
 

@@ -7,80 +7,20 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from whinny import protocol
-from whinny.engine import Packet, message, new_sid
+from whinny.engine import Connection, Packet, message, new_sid
 from whinny.protocol import Ack, Connect, ConnectError, Disconnect, Event
 from whinny.server.acks import AckListener, SingleAck
 from whinny.server.broadcast import BroadcastOperator, room_names
-from whinny.server.events import EventRunner
+from whinny.server.events import EventRunner, run_event
 from whinny.server.handshake import Handshake
+from whinny.server.operators import Broadcasting, SocketOperator
+from whinny.types import DisconnectReason
 
 if TYPE_CHECKING:
     from whinny.server.client import Client
     from whinny.server.namespace import Namespace
 
 log = logging.getLogger("whinny.server")
-
-
-class Broadcasting:
-    """Whom a socket can send to besides itself."""
-
-    __slots__ = ()
-
-    @property
-    def broadcast(self) -> BroadcastOperator:
-        """All clients but this one."""
-        raise NotImplementedError
-
-    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """The clients in any of these rooms, but not this one."""
-        return self.broadcast.to(*rooms)
-
-    in_ = to
-
-    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
-        """All clients but this one and those in these rooms."""
-        return self.broadcast.except_(*rooms)
-
-    @property
-    def local(self) -> BroadcastOperator:
-        """All clients of this server but this one."""
-        return self.broadcast.local
-
-
-class SocketOperator(Broadcasting):
-    """A socket with modifiers: `socket.volatile.emit(…)`, `socket.timeout(5).emit_with_ack(…)`."""
-
-    __slots__ = ("_socket", "_timeout", "_volatile")
-
-    def __init__(self, socket: Socket, volatile: bool = False, timeout: float | None = None) -> None:
-        self._socket = socket
-        self._volatile = volatile
-        self._timeout = timeout
-
-    @property
-    def volatile(self) -> SocketOperator:
-        """Messages that are dropped when the client cannot take them right now."""
-        return SocketOperator(self._socket, True, self._timeout)
-
-    def timeout(self, seconds: float) -> SocketOperator:
-        """How long `emit_with_ack` waits."""
-        return SocketOperator(self._socket, self._volatile, seconds)
-
-    @property
-    def broadcast(self) -> BroadcastOperator:
-        """All clients but this one."""
-        socket = self._socket
-        return BroadcastOperator(
-            socket.namespace, excluded=(socket.id,), volatile=self._volatile, timeout=self._timeout
-        )
-
-    def emit(self, event: str, *args: Any) -> None:
-        """Send an event to this client."""
-        self._socket.send_event(event, args, volatile=self._volatile)
-
-    async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> Any:
-        """Send an event to this client and wait for its acknowledgement."""
-        return await self._socket.emit_with_ack(event, *args, timeout=self._timeout if timeout is None else timeout)
 
 
 class Socket(Broadcasting):
@@ -100,10 +40,10 @@ class Socket(Broadcasting):
         "_early_size",
         "_handshake",
         "_last_rooms",
-        "_runner",
         "_state",
         "id",
         "namespace",
+        "runner",
     )
 
     def __init__(self, client: Client, namespace: Namespace, auth: dict[str, Any] | None) -> None:
@@ -117,7 +57,7 @@ class Socket(Broadcasting):
         self._acks: dict[int, AckListener] | None = None
         self._early: list[Packet] | None = []
         self._early_size = 0
-        self._runner: EventRunner | None = None
+        self.runner: EventRunner | None = None  # made when an event needs a task
         self._last_rooms: frozenset[str] | None = None
 
     def __repr__(self) -> str:
@@ -131,10 +71,15 @@ class Socket(Broadcasting):
         return self._state == "connected"
 
     @property
+    def connection(self) -> Connection:
+        """The engine's connection that carries this socket."""
+        return self._client.connection
+
+    @property
     def handshake(self) -> Handshake:
         """What the client showed when it came."""
         if self._handshake is None:
-            self._handshake = Handshake(self._client.connection.request, self._auth or {})
+            self._handshake = Handshake(self.connection.request, self._auth or {})
         return self._handshake
 
     @property
@@ -221,11 +166,11 @@ class Socket(Broadcasting):
     def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
         """Send encoded packets; all of one event, or none."""
         if self._state == "connected":
-            self._client.connection.send(*packets, volatile=volatile)
+            self.connection.send(*packets, volatile=volatile)
         elif self._early is not None:
             size = sum(packet.size for packet in packets)
             if self._early and self._early_size + size > self.namespace.server.options.max_send_buffer:
-                self._client.connection.overflow()
+                self.connection.overflow()
             self._early.extend(packets)
             self._early_size += size
 
@@ -241,7 +186,7 @@ class Socket(Broadcasting):
         if self._state != "disconnected":
             self._early = None
             self._client.send(protocol.encode(Disconnect(self.namespace.name)))
-            self.closed("server namespace disconnect")
+            self.on_close("server namespace disconnect")
 
     # what the protocol brings
 
@@ -252,7 +197,7 @@ class Socket(Broadcasting):
         self._state = "connected"
         early, self._early = self._early or [], None
         connect = message_packets(protocol.encode(Connect(self.namespace.name, {"sid": self.id})))
-        self._client.connection.send(*connect, *early)
+        self.connection.send(*connect, *early)
         self._client.joined(self)
         self.namespace.adapter.add(self)
         if log.isEnabledFor(logging.INFO):
@@ -262,12 +207,12 @@ class Socket(Broadcasting):
         """`on_connection` refused: `error` is what the client reads; nothing of the socket stays."""
         if self._state == "connecting":
             self._client.send(protocol.encode(ConnectError(self.namespace.name, error)))
-            self.closed("server namespace disconnect")
+            self.on_close("server namespace disconnect")
 
     def on_packet(self, packet: Event | Ack) -> None:
         """An event or an acknowledgement from the client."""
         if type(packet) is Event:
-            self.namespace.run_event(self, packet)
+            run_event(self, packet)
         elif (
             self._acks is not None
             and packet.id is not None
@@ -295,18 +240,7 @@ class Socket(Broadcasting):
         if self._acks is not None:
             self._acks.pop(ack_id, None)
 
-    @property
-    def runner(self) -> EventRunner | None:
-        """The bookkeeping of events that run as tasks; None until there was one."""
-        return self._runner
-
-    def make_runner(self) -> EventRunner:
-        """The bookkeeping of events that run as tasks."""
-        if self._runner is None:
-            self._runner = EventRunner(self._client.connection, self.namespace.server)
-        return self._runner
-
-    def closed(self, reason: str) -> None:
+    def on_close(self, reason: DisconnectReason) -> None:
         """The client is gone from this namespace."""
         if self._state == "disconnected":
             return
@@ -319,7 +253,8 @@ class Socket(Broadcasting):
         self._last_rooms = self.namespace.adapter.rooms_of(self)
         self.namespace.adapter.remove(self)
         self._client.remove(self)
-        self.namespace.left(self, reason, was_connected)
+        if was_connected:
+            self.namespace.left(self, reason)
 
 
 def message_packets(messages: list[str | bytes]) -> list[Packet]:

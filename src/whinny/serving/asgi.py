@@ -11,7 +11,7 @@ from whinny.serving.lifespan import Lifespan
 from whinny.serving.origin import OriginPolicy
 from whinny.serving.polling import PollingEndpoint
 from whinny.serving.response import reject, respond
-from whinny.serving.websocket import WebSocketEndpoint, refuse
+from whinny.serving.websocket import WebSocketEndpoint, reject_websocket
 
 if TYPE_CHECKING:
     from whinny.server import Server
@@ -39,7 +39,7 @@ class SocketIOApp:
         if kind == "lifespan":
             await Lifespan(self._lifecycle, self.inner).run(scope, receive, send)
         elif _relative_path(scope).startswith(self._prefix) and kind in ("http", "websocket"):
-            if not self._lifecycle.running:
+            if not self._lifecycle.started:
                 await self._lifecycle.start()
             if kind == "http":
                 await self._serve_http(_request(scope), receive, send)
@@ -84,7 +84,7 @@ class SocketIOApp:
         await receive()  # websocket.connect
         rejection = self._reject(request, websocket=True) if self._origins.allows(request) else FORBIDDEN
         if rejection is not None:
-            await refuse(scope, send, rejection)
+            await reject_websocket(scope, send, rejection)
         else:
             await self._websocket.handle(request, receive, send)
 

@@ -8,7 +8,6 @@ signal that ends the process is listened for as well, and the connections are cl
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable
@@ -18,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from whinny.server import Server
 
-log = logging.getLogger("whinny.serving")
-
-Hook = Callable[[], Awaitable[None]]
+Step = Callable[[], Awaitable[None]]
 Handler = Callable[[int, FrameType | None], Any]
 
 
@@ -30,7 +27,7 @@ class Lifecycle:
     One that was stopped can be started again, in another loop too.
     """
 
-    def __init__(self, server: Server, boot: Hook, close: Hook) -> None:
+    def __init__(self, server: Server, boot: Step, close: Step) -> None:
         self._server = server
         self._boot = boot
         self._close = close
@@ -39,7 +36,7 @@ class Lifecycle:
         self._signals = StopSignals(server)
 
     @property
-    def running(self) -> bool:
+    def started(self) -> bool:
         """Whether the server has started."""
         return self._booted is not None and self._booted.done()
 

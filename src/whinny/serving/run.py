@@ -59,7 +59,8 @@ def serve(target: str, *, reload: bool = False, debug: bool = False, **settings:
         import uvicorn
     except ImportError:
         raise ConfigurationError('Serving needs uvicorn: pip install "whinny[standard]".') from None
-    app = load_app(target)
+    # With reload, only the process that uvicorn starts loads the app; its limit is then kept on receipt.
+    app = None if reload else load_app(target)
     chosen: dict[str, Any] = {
         "reload": reload,
         "ws_per_message_deflate": False,  # as in Socket.IO: it costs more than it saves on small messages
@@ -68,7 +69,7 @@ def serve(target: str, *, reload: bool = False, debug: bool = False, **settings:
         "timeout_graceful_shutdown": SHUTDOWN_TIMEOUT,
         "log_config": _log_config(debug),
     }
-    uvicorn.run(target if reload else app, **{**chosen, **settings})
+    uvicorn.run(app or target, **{**chosen, **settings})
 
 
 def _log_config(debug: bool) -> dict[str, Any]:

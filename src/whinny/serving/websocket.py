@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from whinny.engine import Engine, EngineRequest, Rejection, Upgrade, new_sid
+from whinny.engine import Engine, EngineRequest, Rejection, new_sid
 
 if TYPE_CHECKING:
     from whinny.engine import Packet, Peer, TransportName
@@ -195,17 +195,13 @@ class WebSocketEndpoint:
         """Give the transport its peer; False where the reference server accepts and closes again."""
         if request.query["transport"] != "websocket":
             return False
-        if not sid:
-            transport.peer = self._engine.open(request, transport, new_id)
-            return True
-        connection = self._engine.connections.get(sid)
-        if connection is None or connection.upgrade is not None or connection.upgraded:
-            return False
-        transport.peer = Upgrade(connection, transport, self._engine.options.upgrade_timeout)
+        if sid:
+            return self._engine.upgrade(sid, transport)
+        self._engine.open(request, transport, new_id)
         return True
 
 
-async def refuse(scope: Scope, send: Send, rejection: Rejection) -> None:
+async def reject_websocket(scope: Scope, send: Send, rejection: Rejection) -> None:
     """Refuse a handshake before the accept: with an HTTP answer where the server lets us, else with its own 403."""
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008, "reason": rejection.message})

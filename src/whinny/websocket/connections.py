@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from whinny.server import Pending, Socket
+from whinny.types import DisconnectReason
 from whinny.websocket.context import WebsocketContext
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Connections:
         except Exception as error:
             raise self._errors.refusal(error, ctx) from None
 
-    def on_disconnect(self, socket: Socket, reason: str) -> Coroutine[Any, Any, None] | None:
+    def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> Coroutine[Any, Any, None] | None:
         """A client is gone. One method's error keeps no other from running."""
         ctx: WebsocketContext[Any] = WebsocketContext("", None, socket, args=())
         pending: list[Awaitable[Any]] = []

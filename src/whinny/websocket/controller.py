@@ -9,6 +9,7 @@ from whinny.errors import ConfigurationError
 from whinny.framework import services_of
 from whinny.server import ServerOptions
 from whinny.serving import SocketIOApp
+from whinny.types import DisconnectReason
 from whinny.websocket.dispatch import Dispatcher
 from whinny.websocket.routing import build_tree
 from whinny.websocket.ws_server import WsServer
@@ -39,7 +40,7 @@ class SocketIOController:
     def on_connection(self, ctx: WebsocketContext[Any]) -> Awaitable[None] | None:
         """A client wants in: raise ConnectionRefused to refuse it. It is connected when this has ended."""
 
-    def on_disconnect(self, ctx: WebsocketContext[Any], reason: str) -> Awaitable[None] | None:
+    def on_disconnect(self, ctx: WebsocketContext[Any], reason: DisconnectReason) -> Awaitable[None] | None:
         """A client that was connected is gone; `reason` is one of `DisconnectReason`."""
 
     def handle_error(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from whinny.errors import EncodeError
 from whinny.framework import ServiceManager
 from whinny.server import Job, Pending, Socket
+from whinny.types import DisconnectReason
 from whinny.websocket.connections import Connections
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.errors import ErrorHandler, kind
@@ -43,7 +44,7 @@ class Dispatcher:
         """A client wants in."""
         return self._connections.on_connect(socket)
 
-    def on_disconnect(self, socket: Socket, reason: str) -> Coroutine[Any, Any, None] | None:
+    def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> Coroutine[Any, Any, None] | None:
         """A client is gone."""
         return self._connections.on_disconnect(socket, reason)
 

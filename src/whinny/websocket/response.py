@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from whinny.types import Envelope
-
-
-class _Nothing:
-    """No argument was given; None is one."""
-
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-_NOTHING: Final = _Nothing()
 
 
 class WebsocketResponse(Envelope):
@@ -22,20 +14,20 @@ class WebsocketResponse(Envelope):
 
     __slots__ = ("_data",)
 
-    def __init__(self, data: Any = _NOTHING) -> None:
+    def __init__(self, data: Any = UNSET) -> None:
         self._data = data
 
     @property
     def data(self) -> Any:
         """What was given, or None."""
-        return None if self._data is _NOTHING else self._data
+        return None if self._data is UNSET else self._data
 
     def envelope(self) -> dict[str, object]:
         """What the client receives."""
-        return {"status": "ok"} if self._data is _NOTHING else {"status": "ok", "data": self._data}
+        return {"status": "ok"} if self._data is UNSET else {"status": "ok", "data": self._data}
 
     def __repr__(self) -> str:
-        return f"WebsocketResponse({'' if self._data is _NOTHING else repr(self._data)})"
+        return f"WebsocketResponse({'' if self._data is UNSET else repr(self._data)})"
 
 
 class WebsocketErrorResponse(Envelope):
@@ -43,20 +35,20 @@ class WebsocketErrorResponse(Envelope):
 
     __slots__ = ("_error",)
 
-    def __init__(self, error: Any = _NOTHING) -> None:
+    def __init__(self, error: Any = UNSET) -> None:
         self._error = error
 
     @property
     def error(self) -> Any:
         """What was given, or None."""
-        return None if self._error is _NOTHING else self._error
+        return None if self._error is UNSET else self._error
 
     def envelope(self) -> dict[str, object]:
         """What the client receives."""
-        return {"status": "error"} if self._error is _NOTHING else {"status": "error", "error": self._error}
+        return {"status": "error"} if self._error is UNSET else {"status": "error", "error": self._error}
 
     def __repr__(self) -> str:
-        return f"WebsocketErrorResponse({'' if self._error is _NOTHING else repr(self._error)})"
+        return f"WebsocketErrorResponse({'' if self._error is UNSET else repr(self._error)})"
 
 
 AnyResponse = WebsocketResponse | WebsocketErrorResponse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -148,7 +149,7 @@ def _bind(hook: Hook, controller: object, where: str) -> BoundHook:
 
 
 def _count_arguments(method: Callable[..., Any], where: str) -> int | None:
-    parameters = list(inspect.signature(method).parameters.values())
+    parameters = list(_signature(method).parameters.values())
     positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     rest = any(each.kind is each.VAR_POSITIONAL for each in parameters)
     others = any(each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD) for each in parameters)
@@ -158,6 +159,14 @@ def _count_arguments(method: Callable[..., Any], where: str) -> int | None:
             "(self, ctx, payload, *more)."
         )
     return None if rest else len(positional)
+
+
+def _signature(method: Callable[..., Any]) -> inspect.Signature:
+    if sys.version_info >= (3, 14):  # annotations may name what is imported for type checkers alone
+        from annotationlib import Format
+
+        return inspect.signature(method, annotation_format=Format.FORWARDREF)
+    return inspect.signature(method)
 
 
 def _refuse_root_only(cls: type) -> None:
