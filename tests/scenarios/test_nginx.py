@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scenarios.node import HERE
+from support.pages import Page
 from support.servers import Kind, free_port
 
 if TYPE_CHECKING:
@@ -54,7 +55,16 @@ def nginx(app_port: int, prefix: Path) -> Iterator[Proxy]:
     assert binary, "nginx is needed for this test: install it (Debian: apt-get install nginx-light)."
     port, tls_port = free_port(), free_port()
     text = (HERE / "nginx.conf.in").read_text()
-    for name, value in {"APP_PORT": app_port, "TLS_PORT": tls_port, "PORT": port}.items():
+    location, http_block = Page("deployment.md").blocks["nginx"]
+    location = location.replace("127.0.0.1:8000", f"127.0.0.1:{app_port}")
+    values = {
+        "HTTP_BLOCK": http_block,
+        "LOCATION": location,
+        "TLS_LOCATION": location.replace("$scheme", "https"),
+        "TLS_PORT": tls_port,
+        "PORT": port,
+    }
+    for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     (prefix / "nginx.conf").write_text(text)
     errors = prefix / "errors.log"

@@ -22,7 +22,8 @@ class WsServer:
         """The server. Raises ServerNotAttached before a controller was attached."""
         if self._io is None:
             raise ServerNotAttached(
-                "There is no Socket.IO server yet: attach a controller first, services.get(YourController).attach()."
+                "There is no Socket.IO server here yet: attach a controller first, services.get(Controller).attach(), "
+                "and take the WsServer of the same ServiceManager, services.get(WsServer)."
             )
         return self._io
 
