@@ -2,6 +2,7 @@
 
 from whinny.engine.connection import Connection, ConnectionHandler
 from whinny.engine.engine import FORBIDDEN, Engine, Rejection, new_sid
+from whinny.engine.gate import Gate
 from whinny.engine.options import CookieOptions, EngineOptions, TransportName
 from whinny.engine.packet import Packet, decode_payload, encode_payload, message
 from whinny.engine.polling import Overlap, PollingTransport
@@ -17,6 +18,7 @@ __all__ = [
     "Engine",
     "EngineOptions",
     "EngineRequest",
+    "Gate",
     "Overlap",
     "Packet",
     "Peer",

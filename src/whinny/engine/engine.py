@@ -71,7 +71,7 @@ class Engine:
         transport = query.get("transport")
         if transport not in self.options.transports:
             return TRANSPORT_UNKNOWN
-        if sid := query.get("sid"):
+        if sid := request.sid:
             connection = self.connections.get(sid)
             if connection is None:
                 return SESSION_UNKNOWN

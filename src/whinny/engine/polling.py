@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
+from whinny.engine.gate import Gate
 from whinny.engine.packet import CLOSE, NOOP, Packet, decode_payload, encode_payload
 from whinny.errors import ProtocolError
 
@@ -23,7 +24,7 @@ class Overlap(ProtocolError):
 class PollingTransport:
     """A transport over HTTP requests."""
 
-    __slots__ = ("_closed", "_poll", "_posting", "_running", "peer")
+    __slots__ = ("_gate", "_poll", "_posting", "peer")
 
     name: ClassVar[TransportName] = "polling"
     peer: Peer
@@ -31,8 +32,7 @@ class PollingTransport:
     def __init__(self) -> None:
         self._poll: asyncio.Future[str] | None = None
         self._posting = False
-        self._closed = False
-        self._running: asyncio.Event | None = None  # made when reading is paused for the first time
+        self._gate = Gate()
 
     # the poll
 
@@ -97,8 +97,7 @@ class PollingTransport:
                 self.closed_by_client()
                 return
             self.peer.receive(wire)
-            if self._running is not None and not self._running.is_set():
-                await self._running.wait()
+            await self._gate.wait()
 
     def end_data(self) -> None:
         """The data request was answered."""
@@ -121,20 +120,14 @@ class PollingTransport:
 
     def close(self, code: int = 1000) -> None:
         """Answer the waiting poll with a close packet."""
-        self._closed = True
         if self._poll is not None:
             self._answer([CLOSE])
-        if self._running is not None:
-            self._running.set()
+        self._gate.open(for_good=True)
 
     def pause(self) -> None:
         """Keep the answer to the data request back, and what is left of its packets."""
-        if self._running is None:
-            self._running = asyncio.Event()
-        if not self._closed:
-            self._running.clear()
+        self._gate.shut()
 
     def resume(self) -> None:
         """Go on with the data request."""
-        if self._running is not None:
-            self._running.set()
+        self._gate.open()

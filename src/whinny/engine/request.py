@@ -45,6 +45,11 @@ class EngineRequest:
         """The query's parameters; of a repeated one, the last."""
         return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
 
+    @property
+    def sid(self) -> str | None:
+        """The session id that the request names, if it does."""
+        return self.query.get("sid") or None
+
     def header(self, name: bytes) -> str | None:
         """The first header of this lower-case name, or None."""
         for key, value in self.raw_headers:

@@ -89,7 +89,7 @@ class SocketIOApp:
             await self._websocket.handle(request, receive, send)
 
     def _reject(self, request: EngineRequest, websocket: bool) -> Rejection | None:
-        if self.server.closing and not request.query.get("sid"):
+        if self.server.closing and request.sid is None:
             return UNAVAILABLE
         return self.server.engine.verify(request, websocket)
 

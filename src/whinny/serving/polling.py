@@ -37,7 +37,7 @@ class PollingEndpoint:
     async def handle(self, request: EngineRequest, receive: Receive, send: Send, headers: Headers) -> None:
         """Serve one request; `headers` go into the answer."""
         headers = [*headers, _NO_STORE]
-        if sid := request.query.get("sid"):
+        if sid := request.sid:
             transport = self._engine.connections[sid].transport
             assert isinstance(transport, PollingTransport)
             if request.method == "GET":

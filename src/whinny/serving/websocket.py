@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from whinny.engine import Engine, EngineRequest, Rejection, new_sid
+from whinny.engine import Engine, EngineRequest, Gate, Rejection, new_sid
 
 if TYPE_CHECKING:
     from whinny.engine import Packet, Peer, TransportName
@@ -31,8 +31,8 @@ class AsgiWebSocket:
         "_closed",
         "_deadline",
         "_flushing",
+        "_gate",
         "_handler",
-        "_running",
         "_send",
         "_writer",
         "peer",
@@ -50,7 +50,7 @@ class AsgiWebSocket:
         self._deadline: asyncio.TimerHandle | None = None
         self._writer: asyncio.Task[None] | None = None
         self._handler = asyncio.current_task()
-        self._running: asyncio.Event | None = None  # made when reading is paused for the first time
+        self._gate = Gate()
 
     # out
 
@@ -95,8 +95,7 @@ class AsgiWebSocket:
         if self._close_code is not None or self._closed:
             return
         self._close_code = code
-        if self._running is not None:
-            self._running.set()
+        self._gate.open(for_good=True)
         if not self._flushing:
             self._start_writer()
         self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self._drop)
@@ -131,8 +130,7 @@ class AsgiWebSocket:
                         self.peer.receive(wire)
                     finally:
                         await self._flush()
-                if self._running is not None:
-                    await self._running.wait()
+                await self._gate.wait()
         except asyncio.CancelledError:
             if self._close_code is None:  # only a server that ends does so
                 self.peer.lost(self, "server shutting down")
@@ -152,15 +150,11 @@ class AsgiWebSocket:
 
     def pause(self) -> None:
         """Read no further message."""
-        if self._running is None:
-            self._running = asyncio.Event()
-        if self._close_code is None and not self._closed:
-            self._running.clear()
+        self._gate.shut()
 
     def resume(self) -> None:
         """Read on."""
-        if self._running is not None:
-            self._running.set()
+        self._gate.open()
 
 
 def _too_large(wire: str | bytes, limit: int) -> bool:
@@ -180,7 +174,7 @@ class WebSocketEndpoint:
 
     async def handle(self, request: EngineRequest, receive: Receive, send: Send) -> None:
         """Accept the WebSocket and serve it until it is closed."""
-        sid = request.query.get("sid")
+        sid = request.sid
         new_id = new_sid()
         headers: Headers = []
         if not sid and (cookie := self._engine.options.cookie_options) is not None:
