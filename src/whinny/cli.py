@@ -28,6 +28,9 @@ def _server_options(host: str) -> Callable[[Command], Command]:
                 click.argument("app"),
                 click.option("--host", default=host, show_default=True, help="The address to listen on."),
                 click.option("--port", default=8000, show_default=True, help="The port to listen on."),
+                click.option(
+                    "--app-dir", default="", help="The folder to look for the app in; the current one if empty."
+                ),
                 click.option("--root-path", default="", help="The path under which a proxy serves the app."),
                 click.option("--forwarded-allow-ips", default=None, help="Proxies whose X-Forwarded-* headers count."),
                 click.option("--ssl-keyfile", default=None, type=click.Path(exists=True), help="The key for TLS."),

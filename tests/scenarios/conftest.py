@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
 def node() -> Iterator[NodeClient]:
     client = NodeClient()
     yield client

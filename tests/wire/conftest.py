@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="session", params=["uvicorn", "whinny"])
 def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
     """The app under each server, which in the end has logged no error of its own making."""

@@ -19,13 +19,13 @@ SHUTDOWN_TIMEOUT: Final = 6
 DEFAULT_LIMIT: Final = 16 * 1024 * 1024
 
 
-def load_app(target: str) -> ASGIApp:
-    """The app named by `module:attribute`, looked for from the current folder on. Raises ConfigurationError."""
+def load_app(target: str, folder: str = "") -> ASGIApp:
+    """The app named by `module:attribute`, looked for from `folder` on. Raises ConfigurationError."""
     module_name, _, attributes = target.partition(":")
     if not module_name or not attributes:
         raise ConfigurationError(f"{target!r} names no app: write it as module:attribute, for example app:app.")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -50,7 +50,7 @@ def message_limit(app: object) -> int:
     return DEFAULT_LIMIT
 
 
-def serve(target: str, *, reload: bool = False, debug: bool = False, **settings: Any) -> None:
+def serve(target: str, *, app_dir: str = "", reload: bool = False, debug: bool = False, **settings: Any) -> None:
     """Run uvicorn until it is told to stop. `settings` are uvicorn's own, over those chosen here.
 
     Raises ConfigurationError when the app cannot be loaded or uvicorn is not installed.
@@ -60,8 +60,9 @@ def serve(target: str, *, reload: bool = False, debug: bool = False, **settings:
     except ImportError:
         raise ConfigurationError('Serving needs uvicorn: pip install "whinny[standard]".') from None
     # With reload, only the process that uvicorn starts loads the app; its limit is then kept on receipt.
-    app = None if reload else load_app(target)
+    app = None if reload else load_app(target, app_dir)
     chosen: dict[str, Any] = {
+        "app_dir": app_dir,
         "reload": reload,
         "ws_per_message_deflate": False,  # as in Socket.IO: it costs more than it saves on small messages
         "ws_ping_interval": None,  # the engine has a heartbeat of its own

@@ -1,0 +1,113 @@
+"""The command: whinny run and whinny dev."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from support.servers import TESTS, free_port, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+APP = """
+from whinny import ServiceManager, SocketIOController
+
+class Controller(SocketIOController):
+    def on_connection(self, ctx):
+        raise ValueError("{words}")
+
+app = ServiceManager().get(Controller).attach()
+"""
+
+
+@contextmanager
+def dev(folder: Path) -> Iterator[str]:
+    """`whinny dev app:app` in a folder; the address that it serves."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "whinny.cli", "dev", "app:app", "--port", str(port)],
+        cwd=folder,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def refusal(url: str) -> str:
+    """What a client by polling is answered to its CONNECT packet."""
+    session = httpx.get(f"{url}/socket.io/?EIO=4&transport=polling").text
+    query = f"{url}/socket.io/?EIO=4&transport=polling&sid=" + session.split('"sid":"')[1][:20]
+    httpx.post(query, content="40")
+    return httpx.get(query).text
+
+
+def wait_for_refusal(url: str, words: str, within: float = 20) -> str:
+    end = time.monotonic() + within
+    answer = ""
+    while time.monotonic() < end:
+        with suppress(httpx.HTTPError):
+            answer = refusal(url)
+            if words in answer:
+                return answer
+        time.sleep(0.1)
+    raise AssertionError(f"not within {within} s: {words!r} in {answer!r}")
+
+
+def test_dev_shows_errors_and_reloads(tmp_path: Path) -> None:
+    """In development an error reaches the client whole, and a changed file is loaded anew."""
+    (tmp_path / "app.py").write_text(APP.format(words="the first words"))
+    with dev(tmp_path) as url:
+        answer = wait_for_refusal(url, "the first words")
+        assert '"name":"ValueError"' in answer
+        assert '"stack":' in answer
+        (tmp_path / "app.py").write_text(APP.format(words="other words"))
+        wait_for_refusal(url, "other words")
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("app", "write it as module:attribute"),
+        ("no_such_module:app", "There is no module 'no_such_module'"),
+        ("apps.wire:nothing", "has no attribute 'nothing'"),
+        ("apps.wire:__name__", "is no ASGI app but str"),
+    ],
+)
+def test_a_target_that_is_none(target: str, words: str) -> None:
+    """The command says what is wrong with its target, in one line, and fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "whinny.cli", "run", target], cwd=TESTS, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_error_of_the_app_is_shown_whole() -> None:
+    """An app that cannot be imported for a reason of its own shows that reason."""
+    with pytest.raises(RuntimeError, match="No module named 'surely_not_installed'"), serve("apps.broken:app"):
+        pass
+
+
+def test_run_masks_errors(tmp_path: Path) -> None:
+    """In production an error reaches the client masked."""
+    (tmp_path / "masked_app.py").write_text(APP.format(words="a secret"))
+    with serve("masked_app:app", args=["--app-dir", str(tmp_path)]) as server:
+        assert "a secret" not in wait_for_refusal(server.url, "An internal server error has occurred.")
+        assert "a secret" in server.log

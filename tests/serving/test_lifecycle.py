@@ -1,0 +1,171 @@
+"""Start and stop: once each, in order, and again where an app is served again."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from whinny import ServiceManager, Settings, SocketIOController, dependency
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from whinny.serving import Message, SocketIOApp
+
+
+class Diary:
+    """What happened, in order."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+
+class Database:
+    diary = dependency(Diary)
+
+    async def boot(self) -> None:
+        self.diary.entries.append("boot")
+
+    def close(self) -> None:
+        self.diary.entries.append("close")
+
+
+class Controller(SocketIOController):
+    database = dependency(Database)
+
+
+class Broken(SocketIOController):
+    async def boot(self) -> None:
+        raise RuntimeError("the database is not there")
+
+
+class Host:
+    """An ASGI server that does the lifespan of an app."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._to_app: asyncio.Queue[Message] = asyncio.Queue()
+        self._from_app: asyncio.Queue[Message] = asyncio.Queue()
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> Message:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+        self.task = asyncio.create_task(self._app(scope, self._to_app.get, self._from_app.put))
+        self._to_app.put_nowait({"type": "lifespan.startup"})
+        return await self._from_app.get()
+
+    async def stop(self) -> Message:
+        self._to_app.put_nowait({"type": "lifespan.shutdown"})
+        message = await self._from_app.get()
+        assert self.task is not None
+        await self.task
+        return message
+
+
+async def ask(app: SocketIOApp, path: str = "/socket.io/") -> tuple[int, bytes]:
+    """A handshake by polling."""
+    sent: list[Any] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"EIO=4&transport=polling",
+        "headers": [],
+    }
+    await app(scope, receive, send)
+    return sent[0]["status"], sent[1]["body"]
+
+
+async def refuse_lifespan(scope: Any, receive: Any, send: Any) -> None:
+    """An app like those that know nothing of lifespans."""
+    if scope["type"] == "lifespan":
+        raise ValueError("I can handle HTTP only")
+    await PlainTextResponse("inner")(scope, receive, send)
+
+
+@asynccontextmanager
+async def inner_lifespan(app: Any) -> AsyncIterator[None]:
+    services.get(Diary).entries.append("inner begins")
+    yield
+    services.get(Diary).entries.append("inner ends")
+
+
+services = ServiceManager(Settings())
+
+
+@pytest.fixture
+def diary() -> list[str]:
+    global services
+    services = ServiceManager(Settings())
+    return services.get(Diary).entries
+
+
+async def test_the_inner_app_lives_around_the_server(diary: list[str]) -> None:
+    """The inner app starts before the services and ends after them."""
+    http = Starlette(routes=[Route("/", lambda request: PlainTextResponse("inner"))], lifespan=inner_lifespan)
+    host = Host(services.get(Controller).attach(http))
+    assert (await host.start())["type"] == "lifespan.startup.complete"
+    assert diary == ["inner begins", "boot"]
+    assert (await host.stop())["type"] == "lifespan.shutdown.complete"
+    assert diary == ["inner begins", "boot", "close", "inner ends"]
+
+
+async def test_an_inner_app_without_a_lifespan(diary: list[str]) -> None:
+    """The lifespan is answered for an app that raises on it."""
+    app = services.get(Controller).attach(refuse_lifespan)
+    host = Host(app)
+    assert (await host.start())["type"] == "lifespan.startup.complete"
+    assert await ask(app, "/") == (200, b"inner")
+    assert (await host.stop())["type"] == "lifespan.shutdown.complete"
+    assert diary == ["boot", "close"]
+
+
+async def test_an_app_can_be_served_again(diary: list[str]) -> None:
+    """What was stopped starts again, as tests that use one app several times ask for."""
+    app = services.get(Controller).attach()
+    for _ in range(2):
+        host = Host(app)
+        await host.start()
+        assert (await ask(app))[0] == 200
+        await host.stop()
+    assert diary == ["boot", "close"] * 2
+
+
+async def test_the_first_connection_starts_the_server(diary: list[str]) -> None:
+    """Mounted where no lifespan comes, the app starts when it is first asked, once."""
+    app = services.get(Controller).attach()
+    answers = await asyncio.gather(*(ask(app) for _ in range(5)))
+    assert [status for status, _ in answers] == [200] * 5
+    assert diary == ["boot"]
+    async with app.lifespan():
+        assert diary == ["boot"]
+    assert diary == ["boot", "close"]
+
+
+async def test_a_failed_boot_fails_the_start() -> None:
+    """The ASGI server is told why, and serves nothing."""
+    host = Host(ServiceManager(Settings()).get(Broken).attach())
+    message = await host.start()
+    assert message == {"type": "lifespan.startup.failed", "message": "RuntimeError: the database is not there"}
+    assert host.task is not None
+    with pytest.raises(RuntimeError, match="the database is not there"):
+        await host.task
+
+
+async def test_other_paths_without_an_inner_app() -> None:
+    """Alone, the app answers 404 for what is not its own."""
+    app = ServiceManager(Settings()).get(SocketIOController).attach()
+    assert await ask(app, "/elsewhere") == (404, b"Not Found")
