@@ -27,7 +27,13 @@ def _server_options(host: str) -> Callable[[Command], Command]:
             (
                 click.argument("app"),
                 click.option("--host", default=host, show_default=True, help="The address to listen on."),
-                click.option("--port", default=8000, show_default=True, help="The port to listen on."),
+                click.option(
+                    "--port",
+                    type=click.IntRange(0, 65535),
+                    default=8000,
+                    show_default=True,
+                    help="The port to listen on.",
+                ),
                 click.option(
                     "--app-dir", default="", help="The folder to look for the app in; the current one if empty."
                 ),
@@ -46,6 +52,8 @@ def _server_options(host: str) -> Callable[[Command], Command]:
 
 
 def _serve(app: str, **settings: Any) -> None:
+    if bool(settings["ssl_keyfile"]) != bool(settings["ssl_certfile"]):
+        raise click.UsageError("TLS needs both: --ssl-keyfile and --ssl-certfile.")
     try:
         serve(app, **settings)
     except ConfigurationError as error:

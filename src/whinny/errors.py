@@ -42,7 +42,7 @@ class ConnectionRefused(WhinnyError):
 
     def __init__(self, message: str = "Connection refused", data: Any = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = str(message)
         self.data = data
 
 

@@ -85,7 +85,7 @@ def test_dev_shows_errors_and_reloads(tmp_path: Path) -> None:
         ("app", "write it as module:attribute"),
         ("no_such_module:app", "There is no module 'no_such_module'"),
         ("apps.wire:nothing", "has no attribute 'nothing'"),
-        ("apps.wire:__name__", "is no ASGI app but str"),
+        ("apps.wire:__name__", "is no ASGI app but an object of the type str"),
     ],
 )
 def test_a_target_that_is_none(target: str, words: str) -> None:

@@ -74,8 +74,8 @@ def test_pauses_change_nothing(sequence: list[SocketPacket], where: list[int], p
 
         def on_message(data: str | bytes) -> None:
             if len(handler.messages) in pauses:
-                connection.pause()
-                asyncio.get_running_loop().call_later(1, connection.resume)
+                connection.pause("test")
+                asyncio.get_running_loop().call_later(1, connection.resume, "test")
             heard(data)
 
         handler.on_message = on_message  # type: ignore[method-assign]

@@ -211,9 +211,9 @@ async def test_other_packets_end_the_connection(wire: str, reason: str) -> None:
 async def test_pauses_reach_the_transport() -> None:
     """The handler's pauses are the transport's."""
     connection, socket, _ = open_websocket()
-    connection.pause()
+    connection.pause("test")
     assert socket.paused
-    connection.resume()
+    connection.resume("test")
     assert not socket.paused
 
 

@@ -240,15 +240,15 @@ async def test_a_ping_waits_with_the_messages_of_a_slow_client() -> None:
 async def test_a_paused_connection_is_not_ended_for_its_unread_pong() -> None:
     """While reading is paused a pong cannot be read: the client is asked again until reading goes on."""
     _, [connection], [socket], [handler] = opened()
-    connection.pause()
+    connection.pause("test")
     await asyncio.sleep(INTERVAL + 3.5 * TIMEOUT)
     assert not handler.closed
     assert socket.frames == ["2"] * 4
-    connection.resume()
+    connection.resume("test")
     connection.receive("3")
     await asyncio.sleep(INTERVAL + SLACK)
     assert socket.frames == ["2"] * 5
-    connection.pause()
-    connection.resume()
+    connection.pause("test")
+    connection.resume("test")
     await asyncio.sleep(2 * TIMEOUT)
     assert handler.reasons == ["ping timeout"]

@@ -144,12 +144,12 @@ async def test_other_ends(call: str) -> None:
 async def test_a_pause_keeps_back_the_rest_of_a_data_request() -> None:
     """While reading is paused neither the further packets nor the answer of a data request go on."""
     connection, transport, handler = open_polling()
-    connection.pause()
+    connection.pause("test")
     request = asyncio.ensure_future(transport.data(b"4a\x1e4b\x1e4c"))
     await turns()
     assert handler.messages == ["a"]
     assert not request.done()
-    connection.resume()
+    connection.resume("test")
     await turns()
     assert handler.messages == ["a", "b", "c"]
     assert request.done()
@@ -159,11 +159,11 @@ async def test_a_pause_keeps_back_the_rest_of_a_data_request() -> None:
 async def test_the_end_releases_a_paused_data_request() -> None:
     """A connection that ends while it is paused leaves no request waiting, and the rest is not heard."""
     connection, transport, handler = open_polling()
-    connection.pause()
+    connection.pause("test")
     request = asyncio.ensure_future(transport.data(b"4a\x1e4b"))
     await turns()
     connection.end("ping timeout")
-    connection.pause()  # too late to matter
+    connection.pause("test")  # too late to matter
     await asyncio.wait_for(request, 1)
     assert handler.messages == ["a"]
 

@@ -50,10 +50,10 @@ class Client:
         self.connection.send(message(self.sent_by_server[-1]))
 
     def pause(self) -> None:
-        self.connection.pause()
+        self.connection.pause("test")
 
     def resume(self) -> None:
-        self.connection.resume()
+        self.connection.resume("test")
 
     # the client's steps
 
@@ -343,11 +343,11 @@ async def test_a_connection_that_is_closing_may_still_go_over(waits: bool) -> No
 async def test_a_pause_goes_over_with_the_connection() -> None:
     """A connection whose reading is paused reads nothing from the new transport before it is resumed."""
     connection, _, _ = open_polling()
-    connection.pause()
+    connection.pause("test")
     socket = begin(connection)
     socket.peer.receive("5")
     assert socket.paused
-    connection.resume()
+    connection.resume("test")
     assert not socket.paused
 
 

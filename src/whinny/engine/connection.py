@@ -40,13 +40,13 @@ class Connection:
         "__weakref__",
         "_buffer",
         "_buffered",
+        "_busy",
         "_deadline",
         "_engine",
         "_taken",
         "_told",
         "handler",
         "id",
-        "paused",
         "request",
         "state",
         "transport",
@@ -61,7 +61,7 @@ class Connection:
         self._buffer: list[Packet] = []
         self._buffered = 0  # bytes in the buffer
         self._taken = 0  # bytes that the transport took and has not reported as sent
-        self.paused = False  # whether the handler has asked for a pause
+        self._busy: set[object] | None = None  # who has asked for a pause; made when somebody does
         self._deadline: asyncio.TimerHandle | None = None  # of an orderly close
         self._told = False  # of the close, by a packet
         self.id = sid
@@ -154,15 +154,23 @@ class Connection:
         """Ask the client whether it is there."""
         self.send(PING)
 
-    def pause(self) -> None:
-        """Read no further messages for now: the handler is busy."""
-        self.paused = True
+    @property
+    def paused(self) -> bool:
+        """Whether somebody has asked for a pause."""
+        return bool(self._busy)
+
+    def pause(self, who: object) -> None:
+        """Read no further messages until `who`, and everybody else who asked for it, says so."""
+        self._busy = self._busy or set()
+        self._busy.add(who)
         self.transport.pause()
 
-    def resume(self) -> None:
-        """Read on."""
-        self.paused = False
-        self.transport.resume()
+    def resume(self, who: object) -> None:
+        """Read on, for all that `who` minds."""
+        if self._busy is not None:
+            self._busy.discard(who)
+        if not self._busy:
+            self.transport.resume()
 
     # the end
 

@@ -102,9 +102,9 @@ class Engine:
             "pingTimeout": round(options.ping_timeout * 1000),
             "maxPayload": options.max_http_buffer_size,
         }
+        connection.handler = self._on_connection(connection)
         self.connections[sid] = connection
         self.heartbeat.add(connection)
-        connection.handler = self._on_connection(connection)
         connection.send(Packet("0" + msgspec.json.encode(opening).decode()))
         return connection
 
@@ -127,6 +127,11 @@ class Engine:
         """Close all connections once what was sent to them has gone out."""
         for connection in list(self.connections.values()):
             connection.close()
+
+    def reset(self) -> None:
+        """Forget all connections: those of an event loop that is over."""
+        self.connections.clear()
+        self.heartbeat = Heartbeat(self.options.ping_interval, self.options.ping_timeout)
 
     async def wait_closed(self, timeout: float) -> None:
         """Wait until there is no connection left, at most `timeout` seconds."""

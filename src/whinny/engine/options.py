@@ -131,7 +131,7 @@ class EngineOptions:
     def _check_seconds(self, name: str) -> None:
         value: Any = getattr(self, name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        self._check(name, number and 0 < value < float("inf"), "a number of seconds above 0")
+        self._check(name, number and 0.001 <= value < float("inf"), "a number of seconds, 0.001 or more")
 
     def _check_count(self, name: str) -> None:
         value: Any = getattr(self, name)

@@ -6,7 +6,7 @@ The transport sees no HTTP: the serving layer brings each request as calls and a
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from whinny.engine.gate import Gate
 from whinny.engine.packet import CLOSE, NOOP, Packet, decode_payload, encode_payload
@@ -15,6 +15,10 @@ from whinny.errors import ProtocolError
 if TYPE_CHECKING:
     from whinny.engine.options import TransportName
     from whinny.engine.transport import Peer
+
+
+AT_ONCE: Final = 100
+"""Packets of one payload after which others have their turn."""
 
 
 class Overlap(ProtocolError):
@@ -92,7 +96,9 @@ class PollingTransport:
         except ProtocolError as error:
             self.peer.lost(self, "parse error", str(error))
             raise
-        for wire in packets:
+        for number, wire in enumerate(packets, 1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
             if wire == "1":
                 self.closed_by_client()
                 return

@@ -10,8 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+
 AjvError = dict[str, Any]
 Schema = dict[str, Any] | bool
+
+MOST_ERRORS: Final = 100
+"""A client chooses what it sends: without a bound, a megabyte of it could ask for an answer of many."""
+
 Path = list[str | int]
 
 _FALSE: Final = "boolean schema is false"
@@ -25,14 +31,15 @@ class _Subject(NamedTuple):
 
 
 def translate(errors: Iterable[Any], value: Any, schema: Schema) -> list[AjvError]:
-    """The errors of `iter_errors` for this value, each once."""
+    """The errors of `iter_errors` for this value, each once, the first MOST_ERRORS of them."""
     subject = _Subject(value, schema)
-    found: list[AjvError] = []
+    found: dict[tuple[str, str, str], AjvError] = {}
     for error in errors:
         for each in _translate(error, subject):
-            if each not in found:
-                found.append(each)
-    return found
+            found.setdefault((each["instancePath"], each["schemaPath"], repr(each["params"])), each)
+            if len(found) >= MOST_ERRORS:
+                return list(found.values())
+    return list(found.values())
 
 
 def _translate(error: Any, subject: _Subject) -> Iterator[AjvError]:
@@ -184,15 +191,21 @@ def _one_of(error: Any, subject: _Subject) -> Iterator[AjvError]:
 
 
 def _unique_items(error: Any, subject: _Subject) -> Iterator[AjvError]:
-    items: list[Any] = error.instance
-    pairs = ((i, j) for i in range(len(items) - 1, 0, -1) for j in range(i - 1, -1, -1) if _same(items[i], items[j]))
-    i, j = next(pairs, (0, 0))
+    i, j = _last_twins(error.instance)
     message = f"must NOT have duplicate items (items ## {j} and {i} are identical)"
     yield _error(error.instance_path, error.schema_path, "uniqueItems", {"i": i, "j": j}, message)
 
 
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+def _last_twins(items: list[Any]) -> tuple[int, int]:
+    """The last item that stands there twice, and where it stood before."""
+    seen: dict[bytes, int] = {}
+    twins = (0, 0)
+    for index, item in enumerate(items):
+        key = msgspec.json.encode(item, order="sorted")
+        if key in seen:
+            twins = (index, seen[key])
+        seen[key] = index
+    return twins
 
 
 def _contains(error: Any, subject: _Subject) -> Iterator[AjvError]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from whinny.errors import ConfigurationError
 from whinny.framework.settings import Settings
+
+log = logging.getLogger("whinny.framework")
 
 T = TypeVar("T")
 
@@ -64,17 +67,28 @@ class ServiceManager:
         self._made.append(service)
 
     async def boot(self) -> None:
-        """Run the `boot` of every service that was not booted yet, of those that a service needs first."""
+        """Run the `boot` of every service that was not booted yet, of those that a service needs first.
+
+        When one fails, those that were booted are closed again, and its error is raised.
+        """
         for service in self._made:
             if any(service is booted for booted in self._booted):
                 continue
+            try:
+                await _call(service, "boot")
+            except BaseException:
+                await self.close()
+                raise
             self._booted.append(service)
-            await _call(service, "boot")
 
     async def close(self) -> None:
-        """Run the `close` of every booted service, the last one first."""
+        """Run the `close` of every booted service, the last one first. An error of one is logged, and the rest run."""
         while self._booted:
-            await _call(self._booted.pop(), "close")
+            service = self._booted.pop()
+            try:
+                await _call(service, "close")
+            except Exception:
+                log.exception("%s could not be closed", type(service).__name__)
 
 
 def _dependencies(cls: type) -> list[str]:

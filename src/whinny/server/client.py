@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from whinny import protocol
 from whinny.engine import Connection, message
@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 log = logging.getLogger("whinny.server")
 
 
+MOST_JOINS: Final = 100
+"""Joins that one connection may ask for in a period: each makes a socket, runs `on_connection` and is logged."""
+
+JOIN_PERIOD: Final = 10.0
+"""Seconds."""
+
+
 class Client:
     """The handler of a connection: decodes packets and leads them to the socket of their namespace."""
 
-    __slots__ = ("_connecting", "_decoder", "_sockets", "_timeout", "connection", "server")
+    __slots__ = ("_connecting", "_decoder", "_joins", "_joins_since", "_sockets", "_timeout", "connection", "server")
 
     def __init__(self, server: Server, connection: Connection) -> None:
         options = server.options
@@ -33,6 +40,8 @@ class Client:
         self._sockets: dict[str, Socket] = {}  # by namespace
         self._connecting: dict[Socket, asyncio.Task[None]] | None = None
         loop = asyncio.get_running_loop()
+        self._joins = 0
+        self._joins_since = loop.time()
         self._timeout: asyncio.TimerHandle | None = loop.call_later(options.connect_timeout, self._joined_nothing)
 
     # in
@@ -65,11 +74,20 @@ class Client:
     def _connect(self, packet: Connect) -> None:
         if self.server.closing:
             return  # the connection is about to be closed, and then the client comes back
+        self._count_join()
         namespace = self.server.namespaces.get(packet.namespace)
         if namespace is None or namespace.handler is None:
             self.send(protocol.encode(ConnectError(packet.namespace, {"message": "Invalid namespace"})))
         else:
             namespace.connect(self, packet.data)
+
+    def _count_join(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._joins_since > JOIN_PERIOD:
+            self._joins, self._joins_since = 0, now
+        self._joins += 1
+        if self._joins > MOST_JOINS:
+            raise ProtocolError("a client asks to join namespaces too often")
 
     def on_close(self, reason: DisconnectReason, description: str) -> None:
         """The connection is closed: so are all its sockets."""
@@ -127,7 +145,8 @@ class Client:
 
     def _joined_nothing(self) -> None:
         self._timeout = None
-        self._close_sockets("forced server close")
+        for socket in list(self._sockets.values()):
+            socket.namespace.refuse_late(socket)
         self.connection.close()
 
     def _stop_timeout(self) -> None:

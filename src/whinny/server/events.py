@@ -87,7 +87,7 @@ class EventRunner:
     def keep(self, packet: Event) -> None:
         """Run this event later. It came with what had been read already: reading is paused."""
         self._backlog.append(packet)
-        self._socket.connection.pause()
+        self._socket.connection.pause(self)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], context: Context | None) -> None:
         """Run a job as a task; `context` is given for one that has started already."""
@@ -103,7 +103,7 @@ class EventRunner:
             return
         task.add_done_callback(self._finished)
         if self._running >= self._most:
-            self._socket.connection.pause()
+            self._socket.connection.pause(self)
 
     async def _note_start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._starting -= 1
@@ -115,4 +115,4 @@ class EventRunner:
         while self._backlog and self._running < self._most:
             _start(self._socket, self._backlog.popleft())
         if was_full and not self.full:
-            self._socket.connection.resume()
+            self._socket.connection.resume(self)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine, Sequence
 from contextvars import copy_context
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 from whinny import protocol
@@ -51,7 +52,7 @@ class NamespaceHandler(Protocol):
 class Namespace(BroadcastOperator):
     """One namespace of a server, and at the same time the choice of all its clients."""
 
-    __slots__ = ("_next_ack_id", "adapter", "handler", "name", "server")
+    __slots__ = ("_ack_ids", "adapter", "handler", "name", "server")
 
     def __init__(self, server: Server, name: str) -> None:
         super().__init__(self)
@@ -59,7 +60,7 @@ class Namespace(BroadcastOperator):
         self.name = name
         self.adapter: MemoryAdapter[Socket] = MemoryAdapter()
         self.handler: NamespaceHandler | None = None
-        self._next_ack_id = 0
+        self._ack_ids = count()  # which threads may share
 
     def __repr__(self) -> str:
         return f"<Namespace {self.name!r}, {len(self.adapter.members)} sockets>"
@@ -73,9 +74,7 @@ class Namespace(BroadcastOperator):
 
     def next_ack_id(self) -> int:
         """The id of the next acknowledgement that is asked for; one counter for all sockets of the namespace."""
-        ack_id = self._next_ack_id
-        self._next_ack_id += 1
-        return ack_id
+        return next(self._ack_ids)
 
     def encode_event(self, event: str, args: Sequence[Any], ack_id: int | None = None) -> list[Packet]:
         """The packets of an event. Raises EncodeError, and ValueError for a reserved name."""
@@ -118,16 +117,24 @@ class Namespace(BroadcastOperator):
                 await pending
         except BaseException as error:
             if isinstance(error, TimeoutError) and deadline.expired():
-                log.warning("on_connection did not end within connect_timeout (%s s); the client is refused", seconds)
-                error = ConnectionRefused("The server did not accept the connection in time.")
+                self.refuse_late(socket)
             self._refuse(socket, error)
             if not isinstance(error, Exception):
                 raise
         else:
             socket.accept()
 
+    def refuse_late(self, socket: Socket) -> None:
+        """`on_connection` did not end in time."""
+        if socket.connecting:
+            seconds = self.server.options.connect_timeout
+            log.warning("on_connection did not end within connect_timeout (%s s); the client is refused", seconds)
+            self._refuse(socket, ConnectionRefused("The server did not accept the connection in time."))
+
     @staticmethod
     def _refuse(socket: Socket, error: BaseException) -> None:
+        if not socket.connecting:
+            return
         answer: dict[str, Any] = {"message": "Connection refused"}
         if isinstance(error, ConnectionRefused):
             answer["message"] = error.message

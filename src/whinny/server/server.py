@@ -56,12 +56,22 @@ class Server(BroadcastOperator):
     # the loop
 
     def bind_loop(self) -> None:
-        """From here on, the server belongs to the running loop and its thread. One that was closed is open again."""
-        if self._loop is None:
-            self.closing = False
-            self._closed = None
-            self._loop = asyncio.get_running_loop()
-            self._thread = get_ident()
+        """From here on, the server belongs to the running loop and its thread. One that was closed is open again.
+
+        What it has in another loop, which is over, is dropped.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        if self._loop is not None and not self._loop.is_closed() and self.engine.connections:
+            raise ConfigurationError("A server that has clients in one event loop cannot take any in another.")
+        self.engine.reset()
+        self.clients.clear()
+        self.tasks = Tasks()
+        self.closing = False
+        self._closed = None
+        self._loop = loop
+        self._thread = get_ident()
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function in the loop's thread: at once when this is it, else soon and in order."""
@@ -86,12 +96,12 @@ class Server(BroadcastOperator):
         for client in list(self.clients):
             client.shut_down()
         self.engine.close()
+        self._closed = asyncio.create_task(self._finish())
 
     async def wait_closed(self) -> None:
         """Wait for what `begin_close` began; what takes too long is cut off. Ends within a few seconds."""
-        if self._closed is None:
-            self._closed = asyncio.create_task(self._finish())
-        await asyncio.shield(self._closed)
+        if self._closed is not None:
+            await asyncio.shield(self._closed)
 
     async def _finish(self) -> None:
         await self.engine.wait_closed(GRACE)

@@ -71,6 +71,11 @@ class Socket(Broadcasting):
         return self._state == "connected"
 
     @property
+    def connecting(self) -> bool:
+        """Whether `on_connection` runs."""
+        return self._state == "connecting"
+
+    @property
     def connection(self) -> Connection:
         """The engine's connection that carries this socket."""
         return self._client.connection

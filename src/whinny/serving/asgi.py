@@ -41,6 +41,7 @@ class SocketIOApp:
         elif _relative_path(scope).startswith(self._prefix) and kind in ("http", "websocket"):
             if not self._lifecycle.started:
                 await self._lifecycle.start()
+                self._lifecycle.listen_for_signals()
             if kind == "http":
                 await self._serve_http(_request(scope), receive, send)
             else:
@@ -105,8 +106,8 @@ def _request(scope: Scope) -> EngineRequest:
     return EngineRequest(
         scope.get("method", "GET"),
         scope["path"],
-        scope["query_string"],
-        [(bytes(name), bytes(value)) for name, value in scope["headers"]],
+        scope.get("query_string") or b"",
+        [(bytes(name), bytes(value)) for name, value in scope.get("headers") or ()],
         (client[0], client[1]) if client else None,
         scope.get("scheme", "http"),
     )

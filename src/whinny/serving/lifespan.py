@@ -35,6 +35,8 @@ class Lifespan:
             return message
 
         async def inner_send(message: Message) -> None:
+            if not message["type"].startswith("lifespan."):
+                return  # an app that does not look at what it is asked
             self._answered = True
             if message["type"] == "lifespan.startup.complete":
                 await self._start(send, message)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from whinny.serving.origin import Headers
     from whinny.serving.types import Send
 
-_IN_THREAD: Final = 64 * 1024
+_IN_THREAD: Final = 16 * 1024
 """Bytes from which compressing would hold up the event loop for more than about a millisecond."""
 
 
@@ -48,7 +48,7 @@ async def compress(body: bytes, accept_encoding: str | None) -> tuple[bytes, Hea
 
 
 def _pack_gzip(body: bytes) -> bytes:
-    return gzip.compress(body, mtime=0)
+    return gzip.compress(body, compresslevel=6, mtime=0)
 
 
 def _pack_deflate(body: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -22,7 +23,7 @@ DEFAULT_LIMIT: Final = 16 * 1024 * 1024
 def load_app(target: str, folder: str = "") -> ASGIApp:
     """The app named by `module:attribute`, looked for from `folder` on. Raises ConfigurationError."""
     module_name, _, attributes = target.partition(":")
-    if not module_name or not attributes:
+    if not attributes or not all(part.isidentifier() for part in module_name.split(".")):
         raise ConfigurationError(f"{target!r} names no app: write it as module:attribute, for example app:app.")
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -36,8 +37,8 @@ def load_app(target: str, folder: str = "") -> ASGIApp:
         if not hasattr(found, attribute):
             raise ConfigurationError(f"The module {module_name!r} has no attribute {attributes!r}.")
         found = getattr(found, attribute)
-    if not callable(found):
-        raise ConfigurationError(f"{target!r} is no ASGI app but {type(found).__name__}.")
+    if not callable(found) or inspect.isclass(found):
+        raise ConfigurationError(f"{target!r} is no ASGI app but an object of the type {type(found).__name__}.")
     return cast("ASGIApp", found)
 
 

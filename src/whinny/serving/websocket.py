@@ -7,7 +7,10 @@ to be written.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, Final
+from collections.abc import Coroutine, Generator
+from functools import partial
+from types import coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whinny.engine import Engine, EngineRequest, Gate, Rejection, new_sid
 
@@ -67,6 +70,15 @@ class AsgiWebSocket:
     def _start_writer(self) -> None:
         self._flushing = True
         self._writer = asyncio.get_running_loop().create_task(self._flush())
+
+    def _write_now(self) -> None:
+        """Write without a task; only when the client does not take it all, the rest is left to one."""
+        writing = self._flush()
+        try:
+            waiting_for = writing.send(None)
+        except StopIteration:
+            return
+        self._writer = asyncio.get_running_loop().create_task(_go_on(writing, waiting_for))
 
     async def _flush(self) -> None:
         try:
@@ -129,13 +141,15 @@ class AsgiWebSocket:
                     try:
                         self.peer.receive(wire)
                     finally:
-                        await self._flush()
+                        self._write_now()
                 await self._gate.wait()
         except asyncio.CancelledError:
             if self._close_code is None:  # only a server that ends does so
                 self.peer.lost(self, "server shutting down")
                 raise
             # The client did not answer the close frame in time: leaving drops the WebSocket.
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
         finally:
             self._handler = None
             self._closed = True
@@ -155,6 +169,26 @@ class AsgiWebSocket:
     def resume(self) -> None:
         """Read on."""
         self._gate.open()
+
+
+async def _go_on(writing: Coroutine[Any, Any, None], waiting_for: Any) -> None:
+    """Go on with a coroutine that has begun and waits for a future."""
+    await _resume(writing, waiting_for)
+
+
+@coroutine
+def _resume(writing: Coroutine[Any, Any, None], waiting_for: Any) -> Generator[Any, Any, None]:
+    while True:
+        try:
+            result = yield waiting_for
+        except BaseException as error:
+            resume = partial(writing.throw, error)
+        else:
+            resume = partial(writing.send, result)
+        try:
+            waiting_for = resume()
+        except StopIteration:
+            return
 
 
 def _too_large(wire: str | bytes, limit: int) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from whinny.server import Pending, Socket
 from whinny.types import DisconnectReason
 from whinny.websocket.context import WebsocketContext
+from whinny.websocket.run import Run
 
 if TYPE_CHECKING:
     from whinny.websocket.errors import ErrorHandler
@@ -53,8 +54,8 @@ class Connections:
                 result = method(ctx)
                 if inspect.isawaitable(result):
                     await result
-        except Exception as error:
-            raise self._errors.refusal(error, ctx) from None
+        except BaseException as error:
+            raise self._errors.refusal(Run(in_task=True).own_error(error), ctx) from None
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> Coroutine[Any, Any, None] | None:
         """A client is gone. One method's error keeps no other from running."""
