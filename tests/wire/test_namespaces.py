@@ -114,12 +114,12 @@ async def test_connect_timeout_after_a_refusal(wire: Wire) -> None:
 
 
 async def test_connection_hook_that_hangs(wire: Wire) -> None:
-    """`on_connection` has the same time: then the client is closed, without having been let in."""
+    """`on_connection` has the same time: then the client is told, and closed, without having been let in."""
     client = await wire.websocket()
     await client.send('40{"hang":true}')
     assert await client.next() == "2"
     await client.send("3")
-    assert await client.rest() == []
+    assert await client.rest() == ['44{"message":"The server did not accept the connection in time."}']
 
 
 async def test_joined_client_is_not_timed_out(wire: Wire) -> None:

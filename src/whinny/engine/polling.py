@@ -6,7 +6,7 @@ The transport sees no HTTP: the serving layer brings each request as calls and a
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whinny.engine.gate import Gate
 from whinny.engine.packet import CLOSE, NOOP, Packet, decode_payload, encode_payload
@@ -28,7 +28,7 @@ class Overlap(ProtocolError):
 class PollingTransport:
     """A transport over HTTP requests."""
 
-    __slots__ = ("_gate", "_poll", "_posting", "peer")
+    __slots__ = ("_gate", "_poll", "_posting", "_reader", "aborted", "peer", "writing")
 
     name: ClassVar[TransportName] = "polling"
     peer: Peer
@@ -36,7 +36,12 @@ class PollingTransport:
     def __init__(self) -> None:
         self._poll: asyncio.Future[str] | None = None
         self._posting = False
+        self._reader: asyncio.Task[Any] | None = None  # reads the body of a data request
         self._gate = Gate()
+        self.aborted = False
+        """Whether the end of the connection has broken off the reading of a data request."""
+        self.writing = False
+        """Whether a former answer is being written, to a client that takes its time: the next one waits."""
 
     # the poll
 
@@ -65,9 +70,14 @@ class PollingTransport:
 
     def wake(self) -> None:
         """Answer the waiting poll with the packets that wait."""
-        if self._poll is not None and (packets := self.peer.take()):
+        if self._poll is not None and not self.writing and (packets := self.peer.take()):
             self._answer(packets)
             self.peer.sent()
+
+    def written(self) -> None:
+        """The client has taken the former answer."""
+        self.writing = False
+        self.wake()
 
     def release(self) -> None:
         """Answer the waiting poll with a noop, so that the client can pause polling."""
@@ -88,9 +98,11 @@ class PollingTransport:
             self.peer.lost(self, "transport error", "data request overlap from client")
             raise Overlap("data request overlap from client")
         self._posting = True
+        self._reader = asyncio.current_task()
 
     async def data(self, body: bytes) -> None:
         """The data request's body, whole. Raises ProtocolError when it is no payload; the connection is closed then."""
+        self._reader = None
         try:
             packets = decode_payload(body)
         except ProtocolError as error:
@@ -108,6 +120,7 @@ class PollingTransport:
     def end_data(self) -> None:
         """The data request was answered."""
         self._posting = False
+        self._reader = None
 
     def data_gone(self) -> None:
         """The client broke off its data request."""
@@ -128,6 +141,9 @@ class PollingTransport:
         """Answer the waiting poll with a close packet."""
         if self._poll is not None:
             self._answer([CLOSE])
+        if self._reader is not None and self._reader is not asyncio.current_task():
+            self.aborted = True
+            self._reader.cancel()
         self._gate.open(for_good=True)
 
     def pause(self) -> None:

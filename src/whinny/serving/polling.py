@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from whinny.engine import Engine, EngineRequest, Overlap, PollingTransport
 from whinny.errors import ProtocolError
-from whinny.serving.response import compress, respond
+from whinny.serving.response import LARGE, compress, respond
 
 if TYPE_CHECKING:
     from whinny.serving.origin import Headers
@@ -76,7 +76,14 @@ class PollingEndpoint:
         if threshold is not None and len(body) >= threshold:
             body, more = await compress(body, request.header(b"accept-encoding"))
             headers = [*headers, *more]
-        await respond(send, 200, body, _TEXT, headers)
+        if len(body) <= LARGE:
+            await respond(send, 200, body, _TEXT, headers)
+            return
+        transport.writing = True
+        try:
+            await respond(send, 200, body, _TEXT, headers)
+        finally:
+            transport.written()
 
     async def _data(
         self, transport: PollingTransport, request: EngineRequest, receive: Receive, send: Send, headers: Headers
@@ -99,6 +106,12 @@ class PollingEndpoint:
             await respond(send, 400, b"", _HTML, headers)
         except ClientGone:
             transport.data_gone()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not transport.aborted or task is None:
+                raise
+            task.uncancel()
+            await respond(send, 400, b"", _HTML, headers)
         else:
             await respond(send, 200, b"ok", _HTML, headers)
         finally:

@@ -16,6 +16,10 @@ _IN_THREAD: Final = 16 * 1024
 """Bytes from which compressing would hold up the event loop for more than about a millisecond."""
 
 
+LARGE: Final = 64 * 1024
+"""Bytes that servers keep for a slow client without making the sender wait."""
+
+
 async def respond(send: Send, status: int, body: bytes, content_type: bytes, headers: Headers | None = None) -> None:
     """Answer an HTTP request."""
     await send(
@@ -29,6 +33,10 @@ async def respond(send: Send, status: int, body: bytes, content_type: bytes, hea
             ],
         }
     )
+    if len(body) > LARGE:
+        # Servers wait for a slow client before they take a further part: so this returns when it has taken the body.
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        body = b""
     await send({"type": "http.response.body", "body": body})
 
 

@@ -58,13 +58,16 @@ def serve(target: str, *, app_dir: str = "", reload: bool = False, debug: bool =
     """
     try:
         import uvicorn
+
+        from whinny.serving.uvicorn import WebSocketProtocol
     except ImportError:
-        raise ConfigurationError('Serving needs uvicorn: pip install "whinny[standard]".') from None
+        raise ConfigurationError('Serving needs uvicorn and websockets: pip install "whinny[standard]".') from None
     # With reload, only the process that uvicorn starts loads the app; its limit is then kept on receipt.
     app = None if reload else load_app(target, app_dir)
     chosen: dict[str, Any] = {
         "app_dir": app_dir,
         "reload": reload,
+        "ws": WebSocketProtocol,
         "ws_per_message_deflate": False,  # as in Socket.IO: it costs more than it saves on small messages
         "ws_ping_interval": None,  # the engine has a heartbeat of its own
         "ws_max_size": message_limit(app),
