@@ -133,6 +133,64 @@ async def test_an_inner_app_without_a_lifespan(diary: list[str]) -> None:
     assert diary == ["boot", "close"]
 
 
+async def answer_anything(scope: Any, receive: Any, send: Any) -> None:
+    """An app that does not look at what it is asked."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"naive"})
+
+
+async def test_a_naive_inner_app(diary: list[str]) -> None:
+    """An inner app that answers a lifespan as if it were a request does not stand in its way."""
+    app = services.get(Controller).attach(answer_anything)
+    host = Host(app)
+    assert (await host.start())["type"] == "lifespan.startup.complete"
+    assert await ask(app, "/") == (200, b"naive")
+    assert (await host.stop())["type"] == "lifespan.shutdown.complete"
+    assert diary == ["boot", "close"]
+
+
+def test_each_event_loop_is_a_new_start() -> None:
+    """An app that is asked in one loop after another, as by test clients, serves each of them."""
+    app = ServiceManager(Settings()).get(SocketIOController).attach()
+
+    async def visit() -> None:
+        status, body = await ask(app)
+        assert status == 200
+        [connection] = app.server.engine.connections.values()
+        assert connection.id in body.decode()
+        assert len(app.server.engine.heartbeat) == 1
+
+    for _ in range(3):
+        asyncio.run(visit())
+
+
+class Fickle:
+    """A service whose first boot fails."""
+
+    boots = 0
+
+    async def boot(self) -> None:
+        self.boots += 1
+        if self.boots == 1:
+            raise RuntimeError("not yet")
+
+
+class FickleController(SocketIOController):
+    database = dependency(Database)
+    fickle = dependency(Fickle)
+
+
+async def test_a_boot_that_failed_is_tried_again(diary: list[str]) -> None:
+    """The first connection meets the error, what was booted is closed again, and the next one boots all."""
+    app = services.get(FickleController).attach()
+    with pytest.raises(RuntimeError, match="not yet"):
+        await ask(app)
+    assert diary == ["boot", "close"]
+    assert (await ask(app))[0] == 200
+    assert diary == ["boot", "close", "boot"]
+    assert services.get(Fickle).boots == 2
+
+
 async def test_an_app_can_be_served_again(diary: list[str]) -> None:
     """What was stopped starts again, as tests that use one app several times ask for."""
     app = services.get(Controller).attach()

@@ -357,3 +357,21 @@ def test_other_drafts() -> None:
     assert errors(draft_7, [1])
     assert errors({"prefixItems": [{"type": "string"}]}, [1])
     assert not errors({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [{"type": "string"}]}, [1])
+
+
+# what a client can ask for
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"additionalProperties": False}, {str(number): 1 for number in range(50_000)}),
+        ({"items": {"type": "string"}}, [0] * 200_000),
+        ({"uniqueItems": True}, list(range(20_000)) * 2),
+        ({"items": {"type": ["string", "null"]}}, [b"x"] * 5_000),
+        ({"items": {"anyOf": [{"type": "string"}, {"minimum": 5}]}}, [1] * 50_000),
+    ],
+)
+def test_the_work_and_the_answer_are_bounded(schema: Any, value: Any) -> None:
+    """Whatever a client sends, it is looked at a few times and answered with a hundred errors at most."""
+    assert 1 <= len(SchemaValidator(schema).errors(value)) <= 100

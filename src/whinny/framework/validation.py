@@ -10,6 +10,7 @@ import re
 from typing import Any, Final
 
 import jsonschema_rs
+import msgspec
 
 from whinny.errors import ConfigurationError
 from whinny.framework.ajv import MOST_ERRORS, AjvError, translate
@@ -18,6 +19,10 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _STAND_INS: Final[tuple[Any, ...]] = (None, "", 0.5, True, {}, [])
 """One value of each JSON type. The first is what a foreign value is checked as: almost no keyword looks at null."""
+
+
+LARGE: Final = 16 * 1024
+"""Bytes from which only the first error is looked for: all those of a megabyte would hold up everybody for seconds."""
 
 
 class SchemaValidator:
@@ -36,20 +41,26 @@ class SchemaValidator:
     def errors(self, value: Any) -> list[AjvError]:
         """The errors of a value, as Ajv 8 writes them with `allErrors`, in any order; none when it fits.
 
-        Of more than 100 the first 100.
+        Of more than 100 the first 100; of a value above 16 KiB only the first, which costs less than all.
         """
         try:
             if self._validator.is_valid(value):
                 return []
             return self._found(value)
-        except (ValueError, RecursionError):  # the value is no JSON
+        except (ValueError, TypeError, RecursionError):  # the value is no JSON
             try:
                 return self._errors_of_no_json(value)
-            except (ValueError, RecursionError):
+            except (ValueError, TypeError, RecursionError):
                 return [_no_json()]
 
     def _found(self, value: Any) -> list[AjvError]:
-        return translate(self._validator.iter_errors(value), value, self._schema)
+        if len(msgspec.json.encode(value)) <= LARGE:
+            return translate(self._validator.iter_errors(value), value, self._schema)
+        try:
+            self._validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return translate([error], value, self._schema)
+        return []
 
     def _errors_of_no_json(self, value: Any) -> list[AjvError]:
         plain, foreign = _plain(value, "", _STAND_INS[0])
