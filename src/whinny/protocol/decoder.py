@@ -44,7 +44,10 @@ class Decoder:
             return None
         packet, attachments = self._pending, self._attachments
         self._pending = self._attachments = None
-        packet.data = insert(packet.data, attachments)
+        try:
+            packet.data = insert(packet.data, attachments)
+        except RecursionError:  # where `max_depth` allows more than the interpreter
+            raise ProtocolError("the data is nested too deeply") from None
         return packet
 
     def _decode(self, text: str) -> Packet | None:
