@@ -191,6 +191,28 @@ async def test_a_large_event_of_on_connection_passes() -> None:
     assert client.events() == [["hello", "x" * 5000]]
 
 
+@in_fake_time
+async def test_what_waits_for_the_connect_packet_is_bounded() -> None:
+    """An on_connection that emits more than max_send_buffer loses its client, and keeps nothing of what follows."""
+    kept: list[object] = []
+
+    class Talkative(Handler):
+        def on_connect(self, socket: Socket) -> None:
+            for _ in range(100):
+                socket.emit("hello", "x" * 100)
+            kept.append(socket._early)
+
+    server = Server(ServerOptions(max_send_buffer=1000))
+    server.of("/").handler = Talkative()
+    client = FakeClient(server)
+    client.events()
+    client.send_connect()
+    await turns()
+    assert kept == [None]
+    assert client.connection.state == "closed"
+    assert not server.of("/").adapter.members
+
+
 # rooms
 
 

@@ -175,7 +175,9 @@ class Socket(Broadcasting):
         elif self._early is not None:
             size = sum(packet.size for packet in packets)
             if self._early and self._early_size + size > self.namespace.server.options.max_send_buffer:
+                self._early = None  # keep nothing of what follows in this turn of the loop
                 self.connection.overflow()
+                return
             self._early.extend(packets)
             self._early_size += size
 
