@@ -114,8 +114,8 @@ def test_a_cycle_is_named() -> None:
             services.get(A)
 
 
-def test_services_may_need_each_other_later() -> None:
-    """Services that name each other, but use each other only once they are made, are no cycle."""
+def test_a_cycle_of_services_that_are_not_used_yet_is_named_too() -> None:
+    """Services that name each other are a cycle even if neither uses the other while it is made: who would boot first?"""
 
     class One:
         other: Any
@@ -125,8 +125,8 @@ def test_services_may_need_each_other_later() -> None:
 
     One.other = dependency(Two)
     One.other.__set_name__(One, "other")
-    services = manager()
-    assert services.get(One).other.other is services.get(One)
+    with pytest.raises(ConfigurationError, match="One → Two → One"):
+        manager().get(One)
 
 
 def test_an_object_without_a_manager_says_so() -> None:

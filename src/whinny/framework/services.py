@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
+from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from whinny.errors import ConfigurationError
@@ -21,57 +23,109 @@ class ServiceManager:
 
     A service is any class that can be made without arguments. What it needs, it names by `dependency`; that is made
     with it. Its methods `boot()` and `close()`, `def` or `async def`, run when the app starts and, in the reverse
-    order, when it stops.
+    order, when it stops. `get` and `set` may be called from any thread.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.from_environment()
-        self._services: dict[type, Any] = {ServiceManager: self}
+        self._services: dict[object, Any] = {ServiceManager: self}
         self._made: list[Any] = []  # each behind those that it needs
-        self._making: list[type] = []
+        self._making: list[object] = []
         self._booted: list[Any] = []
+        self._running = False  # between boot and close
+        self._lock = threading.RLock()  # endpoints that run in threads ask for services too
 
-    def get(self, cls: type[T]) -> T:
-        """The service of this class. Raises ConfigurationError for a cycle of dependencies, naming the way round."""
+    # Typed as callables, since type checkers do not take an abstract class for a `type[T]`.
+
+    def get(self, cls: Callable[..., T]) -> T:
+        """The service of this class.
+
+        Raises ConfigurationError for a cycle of dependencies, naming the way round, and for an abstract class of which
+        no object was given.
+        """
         if cls not in self._services:
-            self._make(cls)
+            with self._lock:
+                if cls not in self._services:
+                    self._make_service(cls)
         return cast("T", self._services[cls])
 
-    def set(self, cls: type[T], service: T) -> ServiceManager:
-        """Use this object as the service of the class."""
-        self._services[cls] = service
-        self._made.append(service)
+    def set(self, cls: Callable[..., T], service: T) -> ServiceManager:
+        """Use this object as the service of the class, also where another one was used until now.
+
+        It is booted and closed like one that was made here.
+        """
+        _check_is_class(cls)
+        with self._lock:
+            old = self._services.get(cls)
+            self._services[cls] = service
+            self._made = [each for each in self._made if each is not old]
+            self._made.append(service)
+            for owner in self._made:
+                for name, wanted in _dependencies(type(owner)).items():
+                    if wanted is cls:
+                        getattr(owner, "__dict__", {}).pop(name, None)  # so that it is looked up again
         return self
 
-    def _make(self, cls: type[T]) -> None:
+    def make(self, cls: Callable[..., T], **stand_ins: Any) -> T:
+        """A new object of the class, which is not kept as the service; for tests.
+
+        `stand_ins` take the place of its dependencies, by the names of these attributes, before `__init__` runs.
+        Raises ConfigurationError when there is no dependency of that name.
+        """
+        _check_is_class(cls)
+        known = _dependencies(cast("type", cls))
+        for name in stand_ins:
+            if name not in known:
+                listed = ", ".join(known) or "none"
+                raise ConfigurationError(f"{_name(cls)} has no dependency {name!r}; it has: {listed}.")
+        with self._lock:
+            return cast("T", self._new(cls, stand_ins))
+
+    def _make_service(self, cls: Callable[..., Any]) -> None:
+        service = self._new(cls, {})
+        self._services[cls] = service
+        self._made.append(service)
+        if self._running:
+            self._add_late(service)
+
+    def _new(self, cls: Any, stand_ins: dict[str, Any]) -> Any:
         if cls in self._making:
-            way = " → ".join(each.__name__ for each in [*self._making[self._making.index(cls) :], cls])
+            way = " → ".join(_name(each) for each in [*self._making[self._making.index(cls) :], cls])
             raise ConfigurationError(f"These services need each other while they are made: {way}.")
+        _check_is_class(cls)
         if inspect.isabstract(cls):
-            raise ConfigurationError(f"{cls.__name__} is abstract: give an object of it with set({cls.__name__}, …).")
+            raise ConfigurationError(f"{_name(cls)} is abstract: give an object of it with set({_name(cls)}, …).")
         self._making.append(cls)
         try:
             service = cls.__new__(cls)
             if hasattr(service, "__dict__"):
                 service.__dict__[_MANAGER] = self  # before __init__, so that dependencies can be used there
-            service.__init__()  # type: ignore[misc]
-        finally:
-            self._making.pop()
-        self._services[cls] = service
-        try:
+                service.__dict__.update(stand_ins)
+            service.__init__()
             for name in _dependencies(cls):
                 getattr(service, name)
-        except BaseException:
-            del self._services[cls]
-            raise
-        self._made.append(service)
+        finally:
+            self._making.pop()
+        return service
+
+    def _add_late(self, service: Any) -> None:
+        """A service was made while the app runs, too late to be booted."""
+        if _has(service, "boot"):
+            log.warning(
+                "%s was made after the app had started, so its boot() does not run: name it as a dependency of a "
+                "controller, or get it before the app starts",
+                type(service).__name__,
+            )
+        else:
+            self._booted.append(service)
 
     async def boot(self) -> None:
         """Run the `boot` of every service that was not booted yet, of those that a service needs first.
 
         When one fails, those that were booted are closed again, and its error is raised.
         """
-        for service in self._made:
+        self._running = True
+        for service in self._made:  # which grows when a boot makes another service
             if any(service is booted for booted in self._booted):
                 continue
             try:
@@ -83,6 +137,7 @@ class ServiceManager:
 
     async def close(self) -> None:
         """Run the `close` of every booted service, the last one first. An error of one is logged, and the rest run."""
+        self._running = False
         while self._booted:
             service = self._booted.pop()
             try:
@@ -91,15 +146,32 @@ class ServiceManager:
                 log.exception("%s could not be closed", type(service).__name__)
 
 
-def _dependencies(cls: type) -> list[str]:
-    """The names of the services that a class needs, its parents' among them."""
-    return [name for owner in cls.__mro__ for name, value in vars(owner).items() if isinstance(value, _Dependency)]
+def _name(cls: object) -> str:
+    return str(getattr(cls, "__name__", cls))
+
+
+def _check_is_class(cls: object) -> None:
+    if not isinstance(cls, type):
+        raise ConfigurationError(f"A service is known by its class, not by {cls!r}.")
+
+
+def _dependencies(cls: type) -> dict[str, object]:
+    """The classes of the services that a class needs, its parents' among them, by the names of the attributes."""
+    found: dict[str, object] = {}
+    for owner in cls.__mro__:
+        for name, value in vars(owner).items():
+            if name not in found and isinstance(value, _Dependency):
+                found[name] = value.cls
+    return found
+
+
+def _has(service: object, name: str) -> bool:
+    return inspect.isfunction(getattr(type(service), name, None))
 
 
 async def _call(service: object, name: str) -> None:
-    method = getattr(type(service), name, None)
-    if method is not None and inspect.isfunction(method):
-        result = method(service)
+    if _has(service, name):
+        result = getattr(service, name)()
         if inspect.isawaitable(result):
             await result
 
@@ -119,8 +191,8 @@ def services_of(owner: object) -> ServiceManager:
 
 
 class _Dependency(Generic[T]):
-    def __init__(self, cls: type[T]) -> None:
-        self._cls = cls
+    def __init__(self, cls: Callable[..., T]) -> None:
+        self.cls = cls
         self._name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -133,11 +205,16 @@ class _Dependency(Generic[T]):
     def __get__(self, owner: object | None, cls: type) -> Any:
         if owner is None:
             return self
-        service = services_of(owner).get(self._cls)
+        service = services_of(owner).get(self.cls)
         owner.__dict__[self._name] = service
         return service
 
 
-def dependency(cls: type[T]) -> _Dependency[T]:
-    """A service that this class needs: `ws_server = dependency(WsServer)` in the class body."""
+def dependency(cls: Callable[..., T]) -> _Dependency[T]:
+    """A service that this class needs: `ws_server = dependency(WsServer)` in the class body.
+
+    The class may be abstract: `services.set(Store, …)` says then which object it is. Raises ConfigurationError when it
+    is no class.
+    """
+    _check_is_class(cls)
     return _Dependency(cls)
