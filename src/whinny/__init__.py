@@ -14,7 +14,9 @@ from whinny.framework import ServiceManager, Settings, dependency
 from whinny.server import BroadcastOperator, Handshake, Namespace, Server, ServerOptions, Socket
 from whinny.types import DisconnectReason
 from whinny.websocket import (
+    OperatorLike,
     SocketIOController,
+    SocketLike,
     WebsocketContext,
     WebsocketErrorResponse,
     WebsocketResponse,
@@ -40,6 +42,7 @@ __all__ = [
     "EncodeError",
     "Handshake",
     "Namespace",
+    "OperatorLike",
     "Server",
     "ServerNotAttached",
     "ServerOptions",
@@ -47,6 +50,7 @@ __all__ = [
     "Settings",
     "Socket",
     "SocketIOController",
+    "SocketLike",
     "WebsocketContext",
     "WebsocketErrorResponse",
     "WebsocketResponse",

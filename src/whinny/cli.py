@@ -1,4 +1,4 @@
-"""The `whinny` command."""
+"""The `whinny` command: run, dev, routes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from whinny.errors import ConfigurationError
-from whinny.serving.run import serve
+from whinny.serving.run import load_app, serve
+from whinny.websocket.listing import list_routes
 
 
 @click.group()
@@ -73,6 +74,17 @@ def dev(app: str, **settings: Any) -> None:
     """Serve APP for development: with debug on, and reloaded when its files change."""
     os.environ["WHINNY_DEBUG"] = "1"  # for the process that serves, which uvicorn starts
     _serve(app, reload=True, debug=True, **settings)
+
+
+@main.command()
+@click.argument("app")
+@click.option("--app-dir", default="", help="The folder to look for the app in; the current one if empty.")
+def routes(app: str, app_dir: str) -> None:
+    """List the events of APP: where each is handled, by which hooks, and the type of its payload."""
+    try:
+        click.echo(list_routes(load_app(app, app_dir)))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -76,9 +76,9 @@ class AckController:
         return WebsocketResponse(list(ctx.args))
 
     @event_name("echo later")
-    async def echo_later(self, ctx: WebsocketContext, payload: float, value: Any) -> WebsocketResponse:
+    async def echo_later(self, ctx: WebsocketContext, payload: float, *more: Any) -> WebsocketResponse:
         await asyncio.sleep(payload)
-        return WebsocketResponse(value)
+        return WebsocketResponse(more[0])
 
     @event_name("payload and more")
     def payload_and_more(self, ctx: WebsocketContext, payload: Any, *more: Any) -> WebsocketResponse:
@@ -242,12 +242,12 @@ class FlowController:
     """Numbered messages both ways at once."""
 
     @event_name("flow text")
-    def flow_text(self, ctx: WebsocketContext, payload: int, body: str) -> None:
-        self.receive(ctx, payload, body)
+    def flow_text(self, ctx: WebsocketContext, payload: int, *more: str) -> None:
+        self.receive(ctx, payload, more[0])
 
     @event_name("flow bytes")
-    def flow_bytes(self, ctx: WebsocketContext, payload: int, body: bytes) -> None:
-        self.receive(ctx, payload, body)
+    def flow_bytes(self, ctx: WebsocketContext, payload: int, *more: bytes) -> None:
+        self.receive(ctx, payload, more[0])
 
     def receive(self, ctx: WebsocketContext, number: int, body: str | bytes) -> None:
         flow = ctx.socket.data["flow"]
@@ -387,9 +387,9 @@ class ScenarioController(SocketIOController):
         return WebsocketResponse(ctx.socket.handshake.auth)
 
     @event_name("handshake request")
-    def handshake_request(self, ctx: WebsocketContext, payload: str, header: str) -> WebsocketResponse:
+    def handshake_request(self, ctx: WebsocketContext, payload: str, *more: str) -> WebsocketResponse:
         handshake = ctx.socket.handshake
-        return WebsocketResponse({"query": handshake.query[payload], "header": handshake.headers[header]})
+        return WebsocketResponse({"query": handshake.query[payload], "header": handshake.headers[more[0]]})
 
     @event_name("handshake address")
     def handshake_address(self, ctx: WebsocketContext) -> WebsocketResponse:

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from support.pages import Page
+from support.pages import Page, exec_as_module
 from support.servers import ROOT
 from whinny import ServerOptions
 
@@ -17,8 +17,8 @@ DOCS = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 @pytest.mark.parametrize("name", [name for name in DOCS if name != "get-started.md"])
 def test_examples_run(name: str) -> None:
     """Each Python example of a page runs by itself."""
-    for code in Page(name).blocks.get("python", []):
-        exec(compile(code, name, "exec"), {"__name__": "example"})
+    for number, code in enumerate(Page(name).blocks.get("python", [])):
+        exec_as_module(code, f"{name.removesuffix('.md').replace('-', '_')}_{number}")
 
 
 def test_the_example_of_the_readme_runs() -> None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
+from types import ModuleType
 
 from support.servers import ROOT
 
 _BLOCK = re.compile(r"^(?:\*(?P<file>[\w./]+)\*\n)?```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
+
+
+def exec_as_module(code: str, name: str) -> ModuleType:
+    """Run an example as the module that a reader would save it as."""
+    module = sys.modules[name] = ModuleType(name)
+    exec(compile(code, f"{name}.py", "exec"), module.__dict__)
+    return module
 
 
 class Page:

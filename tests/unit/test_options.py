@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import pickle
+import re
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
+from support.servers import TESTS
 from whinny import ConfigurationError, CookieOptions, ServerOptions, ServiceManager, Settings, SocketIOController
 
 
@@ -63,6 +69,10 @@ def test_bad_values_are_refused_by_name(name: str, value: Any) -> None:
         ("cookie", "io"),
         ("allow_upgrades", "no"),
         ("allow_request", "everybody"),
+        ("generate_id", "id"),
+        ("serve_client", 1),
+        ("serve_client", None),
+        ("serve_client", ""),
     ],
 )
 def test_values_of_other_types_are_refused_by_name(name: str, value: Any) -> None:
@@ -71,10 +81,117 @@ def test_values_of_other_types_are_refused_by_name(name: str, value: Any) -> Non
         ServerOptions(**{name: value})
 
 
-def test_an_unknown_option_is_refused() -> None:
-    """An option that does not exist is an error where it is written."""
-    with pytest.raises(TypeError, match="ping_intervall"):
-        ServerOptions(ping_intervall=5)  # type: ignore[call-arg]
+async def waits(request: object) -> str:
+    return "x"
+
+
+class Waiting:
+    async def __call__(self, request: object) -> str:
+        return "x"
+
+
+@pytest.mark.parametrize("name", ["allow_request", "generate_id"])
+@pytest.mark.parametrize("function", [waits, functools.partial(waits), Waiting()])
+def test_functions_that_wait_are_refused(name: str, function: Any) -> None:
+    """What is called on the event loop between two checks is a `def`."""
+    with pytest.raises(ConfigurationError, match=rf"(?s){name}=.*`def`"):
+        ServerOptions(**{name: function})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("name", value) for value in ("", "a b", "a;b", "a=b", "a,b", "é", "a\n", 5, None)),
+        *(("path", value) for value in ("", "x", "/a b", "/a;b", "/a,b", "/a\r\n", "/é", None)),
+        *(("domain", value) for value in ("", "a b", "a;b", "a.example\n", 5)),
+        *(("max_age", value) for value in (-1, 1.5, True, "60")),
+        *(("http_only", value) for value in (None, 1, "yes")),
+        ("secure", "no"),
+        *(("same_site", value) for value in ("Lax", "", True, [])),
+    ],
+)
+def test_bad_cookies_are_refused_by_name(name: str, value: Any) -> None:
+    """Nothing of a cookie can end its header or mean something else; the error names the field and its value."""
+    with pytest.raises(ConfigurationError, match="must be") as caught:
+        CookieOptions(**{name: value})
+    assert f"The cookie option {name}={value!r}" in str(caught.value)
+
+
+def test_cookies_for_other_sites_are_secure() -> None:
+    """Browsers drop a cookie with SameSite=None that is not secure: it would never arrive."""
+    with pytest.raises(ConfigurationError, match=r"same_site='none'.*secure=True"):
+        CookieOptions(same_site="none")
+    with pytest.raises(ConfigurationError, match=r"no option 'httpOnly'\. Did you mean 'http_only'"):
+        CookieOptions(httpOnly=True)  # type: ignore[call-arg]
+
+
+EFFECTS = {
+    "path": "wire/test_options.py::test_path",
+    "add_trailing_slash": "wire/test_options.py::test_add_trailing_slash",
+    "transports": "wire/test_options.py::test_transports",
+    "allow_upgrades": "wire/test_options.py::test_allow_upgrades",
+    "ping_interval": "wire/test_heartbeat.py::test_server_pings",
+    "ping_timeout": "wire/test_heartbeat.py::test_silent_websocket_is_closed",
+    "upgrade_timeout": "wire/test_upgrade.py::test_upgrade_that_is_never_finished",
+    "connect_timeout": "wire/test_namespaces.py::test_connect_timeout",
+    "max_http_buffer_size": "wire/test_limits.py::test_websocket_message_over_the_limit",
+    "max_send_buffer": "wire/test_options.py::test_max_send_buffer",
+    "max_concurrent_events": "wire/test_options.py::test_max_concurrent_events",
+    "max_attachments": "wire/test_options.py::test_max_attachments",
+    "max_depth": "wire/test_options.py::test_max_depth",
+    "http_compression": "wire/test_options.py::test_http_compression",
+    "cookie": "wire/test_options.py::test_cookie",
+    "cors_allowed_origins": "wire/test_origins.py::test_allowed_origin_may_read",
+    "cors_credentials": "wire/test_options.py::test_cors_credentials",
+    "allow_request": "wire/test_options.py::test_allow_request",
+    "generate_id": "wire/test_options.py::test_generate_id",
+    "serve_client": "wire/test_options.py::test_serve_client",
+}
+
+
+def test_every_option_has_a_test_of_its_effect() -> None:
+    """Each option is named here with the test that shows on the wire what it does."""
+    assert set(EFFECTS) == {field.name for field in fields(ServerOptions)}
+    for name, test in EFFECTS.items():
+        file, _, function = test.partition("::")
+        assert re.search(rf"^async def {function}\(", (TESTS / file).read_text(), re.M), name
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("conect_timeout", "Did you mean 'connect_timeout'?"),
+        ("pingInterval", "Did you mean 'ping_interval'?"),
+        ("cors", "Did you mean 'cors_allowed_origins'?"),
+        ("perMessageDeflate", "There are: add_trailing_slash, allow_request, "),
+    ],
+)
+def test_an_unknown_option_is_refused(name: str, advice: str) -> None:
+    """An option that does not exist is an error where it is written, which names one that is near, or all."""
+    for made in (lambda: ServerOptions(**{name: 1}), lambda: replace(ServerOptions(), **{name: 1})):
+        with pytest.raises(ConfigurationError) as caught:
+            made()
+        assert str(caught.value).startswith(f"ServerOptions has no option {name!r}. {advice}")
+
+
+def test_options_are_given_by_name() -> None:
+    """An option without its name is an error that says so."""
+    with pytest.raises(ConfigurationError, match=r"by name, for example ServerOptions\(path=…\), and not '/x'"):
+        ServerOptions("/x")  # type: ignore[misc]
+    with pytest.raises(ConfigurationError, match=r"CookieOptions\(name=…\)"):
+        CookieOptions("io")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "options", [ServerOptions(ping_interval=3, cookie=CookieOptions(domain="a.example")), CookieOptions(max_age=5)]
+)
+def test_options_can_be_copied(options: ServerOptions | CookieOptions) -> None:
+    """Copies, pickled ones too, are equal, and `replace` changes what it is told."""
+    copies = [copy.copy(options), copy.deepcopy(options), replace(options)]
+    copies += [pickle.loads(pickle.dumps(options, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    assert all(each == options and type(each) is type(options) for each in copies)
+    assert replace(options, path="/other").path == "/other"
+    assert not hasattr(options, "__dict__")
 
 
 @pytest.mark.parametrize(

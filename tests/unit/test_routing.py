@@ -20,13 +20,19 @@ from whinny import (
     websocket_hook,
     ws_controller,
 )
+from whinny.framework import ControllerNode, controller_tree
 from whinny.protocol import RESERVED_EVENTS
-from whinny.websocket.routing import Route, build_tree
+from whinny.websocket.controller import ROOT_ONLY
+from whinny.websocket.routing import Route, routes_of
+
+
+def tree_of(root: type, services: ServiceManager) -> ControllerNode:
+    return controller_tree(services.get(root), services, ROOT_ONLY)
 
 
 def routes(root: type) -> dict[str, Route]:
-    services = ServiceManager(Settings())
-    return build_tree(services.get(root), services).routes
+    found = routes_of(tree_of(root, ServiceManager(Settings())))
+    return {route.event_name: route for route in found}
 
 
 def refusal(root: type[SocketIOController]) -> str:
@@ -77,9 +83,10 @@ def test_names_are_joined_as_they_are() -> None:
 def test_each_controller_is_one_object() -> None:
     """However often a class stands in the tree, it is one controller, and the services' own."""
     services = ServiceManager(Settings())
-    tree = build_tree(services.get(Tree), services)
-    assert [type(controller) for controller in tree.controllers] == [Tree, Branch, Leaf]
-    assert tree.controllers[2] is services.get(Leaf)
+    tree = tree_of(Tree, services)
+    controllers = [node.controller for node in tree.walk()]
+    assert [type(each) for each in controllers] == [Tree, Branch, Leaf, Leaf, Branch, Leaf, Leaf]
+    assert all(each is services.get(type(each)) for each in controllers)
 
 
 def test_two_methods_for_one_event_are_refused() -> None:
@@ -160,29 +167,24 @@ def takes(function: Any) -> type[SocketIOController]:
 
 
 @pytest.mark.parametrize(
-    ("function", "arguments"),
+    ("function", "sent", "taken"),
     [
-        (lambda self: None, 0),
-        (lambda self, ctx: None, 1),
-        (lambda self, ctx, payload: None, 2),
-        (lambda self, ctx, payload=5: None, 2),
-        (lambda self, ctx, payload, other: None, 3),
-        (lambda self, ctx, payload, *more: None, None),
+        (lambda self: "nothing", (1, 2), "nothing"),
+        (lambda self, ctx: ctx.args, (1, 2), (1, 2)),
+        (lambda self, ctx, payload: payload, (1, 2), 1),
+        (lambda self, ctx, payload: payload, (), None),
+        (lambda self, ctx, payload=5: payload, (1,), 1),
+        (lambda self, ctx, payload=5: payload, (None,), None),
+        (lambda self, ctx, payload=5: payload, (), 5),
+        (lambda self, ctx, payload, *more: (payload, *more), (1, 2, 3), (1, 2, 3)),
+        (lambda self, ctx, payload, *more: (payload, *more), (1,), (1,)),
+        (lambda self, ctx, payload, *more: (payload, *more), (), (None,)),
+        (lambda self, ctx, payload=5, *more: (payload, *more), (), (5,)),
     ],
 )
-def test_the_ways_to_take_an_event(function: Any, arguments: int | None) -> None:
-    """Nothing, the context, the payload, some more, or everything."""
-    assert routes(takes(function))["go"].arguments == arguments
-
-
-@pytest.mark.parametrize(
-    ("sent", "taken"), [((), (None, None)), ((1,), (1, None)), ((1, 2), (1, 2)), ((1, 2, 3), (1, 2))]
-)
-def test_a_client_may_send_more_or_less_than_a_method_takes(
-    sent: tuple[int, ...], taken: tuple[int | None, ...]
-) -> None:
-    """What it did not send is None; what the method does not take is left out, and stands in `ctx.args`."""
-    route = routes(takes(lambda self, ctx, payload, other: (payload, other)))["go"]
+def test_the_ways_to_take_an_event(function: Any, sent: tuple[Any, ...], taken: Any) -> None:
+    """Nothing, the context, the payload, or everything. What was not sent is None, or the method's own default."""
+    route = routes(takes(function))["go"]
     assert route.call(WebsocketContext("go", sent[0] if sent else None, args=sent)) == taken
 
 
@@ -191,6 +193,8 @@ def test_a_client_may_send_more_or_less_than_a_method_takes(
     [
         lambda self, *more: None,
         lambda self, ctx, *more: None,
+        lambda self, ctx, payload, other: None,
+        lambda self, ctx, payload, other=None: None,
         lambda self, ctx, *, key: None,
         lambda self, ctx, payload, **rest: None,
     ],

@@ -115,7 +115,7 @@ def test_a_cycle_is_named() -> None:
 
 
 def test_a_cycle_of_services_that_are_not_used_yet_is_named_too() -> None:
-    """Services that name each other are a cycle even if neither uses the other while it is made: who would boot first?"""
+    """Services that name each other are a cycle even if neither uses the other yet: which of them would boot first?"""
 
     class One:
         other: Any

@@ -110,7 +110,8 @@ class Connection:
 class Wire:
     """The clients of one server, all of them closed in the end."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, path: str = "/socket.io/") -> None:
+        self.path = path
         address = urlsplit(url)
         assert address.hostname is not None
         assert address.port is not None
@@ -139,7 +140,7 @@ class Wire:
     def target(self, **query: str | None) -> str:
         """The path with `EIO=4` and `query`; a parameter that is None is left out."""
         parameters = {"EIO": "4", **query}
-        return "/socket.io/?" + urlencode({name: value for name, value in parameters.items() if value is not None})
+        return self.path + "?" + urlencode({name: value for name, value in parameters.items() if value is not None})
 
     async def connection(self) -> Connection:
         connection = Connection(*await asyncio.open_connection(self.host, self.port))
@@ -191,9 +192,9 @@ class Wire:
         assert reply.status == 200, reply
         return Polling(self, reply.text)
 
-    async def probe(self, sid: str | None = None, **options: Any) -> WebSocket:
+    async def probe(self, sid: str | None = None, query: Mapping[str, str] | None = None, **options: Any) -> WebSocket:
         """A WebSocket, of the session `sid` if given, on which nothing was received yet."""
-        uri = f"ws://{self.host}:{self.port}{self.target(transport='websocket', sid=sid)}"
+        uri = f"ws://{self.host}:{self.port}{self.target(transport='websocket', sid=sid, **(query or {}))}"
         settings = {"compression": None, "ping_interval": None, "proxy": None, "max_size": None, "close_timeout": 1}
         connection = await connect(uri, **{**settings, **options})
         self._opened.push_async_callback(connection.close)

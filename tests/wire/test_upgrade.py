@@ -171,3 +171,11 @@ async def test_session_that_ends_during_the_upgrade(wire: Wire) -> None:
     await client.send("1")
     assert await websocket.rest() == []
     await client.gone()
+
+
+async def test_session_that_began_on_websocket_is_not_taken_over(wire: Wire) -> None:
+    """Only a client that polls can change to a WebSocket: another one with the session's id is closed."""
+    client = await wire.websocket()
+    await client.connect()
+    assert await (await wire.probe(client.sid)).rest() == []
+    assert await client.is_served()

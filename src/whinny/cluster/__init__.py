@@ -1,5 +1,5 @@
 """Who is in which room, on which server."""
 
-from whinny.cluster.adapter import Member, MemoryAdapter, Selection
+from whinny.cluster.adapter import AdapterFactory, AdapterHost, Member, MemoryAdapter, Selection
 
-__all__ = ["Member", "MemoryAdapter", "Selection"]
+__all__ = ["AdapterFactory", "AdapterHost", "Member", "MemoryAdapter", "Selection"]

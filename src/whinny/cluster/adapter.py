@@ -1,14 +1,17 @@
 """Who is in which room, and how a message reaches them: the tables of one namespace on this server.
 
+An adapter is also the way from a namespace to its like on the other servers. MemoryAdapter knows of none; one that does
+extends it, and gives what comes from them to the namespace that it is bound to.
+
 Costs: joining and leaving are O(1) a room, removing a member is O(its rooms), a broadcast is O(its receivers). Each
 member is in the room of its own id; that room is no entry of the tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from whinny.engine import Packet
 
@@ -23,6 +26,21 @@ class Member(Protocol):
 
     def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
         """Send encoded packets. Must not change the adapter's tables before it returns."""
+
+
+class AdapterHost(Protocol):
+    """What an adapter needs of its namespace; to be called in the server's loop."""
+
+    @property
+    def name(self) -> str:
+        """The namespace's name."""
+        ...
+
+    def on_server_side_emit(self, data: list[Any], answer: Callable[[Any], None] | None = None) -> None:
+        """Another server has emitted: `data` is the event's name and its arguments.
+
+        `answer` is given if that server waits for an answer, and is called at most once.
+        """
 
 
 M = TypeVar("M", bound=Member)
@@ -42,9 +60,15 @@ class MemoryAdapter(Generic[M]):
     __slots__ = ("_joined", "_rooms", "members")
 
     def __init__(self) -> None:
+        """Makes one for a namespace that `bind` will name."""
         self.members: dict[str, M] = {}
         self._rooms: dict[str, set[M]] = {}
         self._joined: dict[M, set[str]] = {}
+
+    def bind(self, host: AdapterHost) -> None:
+        """The adapter belongs to this namespace. Called once, before anything else."""
+
+    # the members of this server
 
     def add(self, member: M) -> None:
         """A new member, in no room but its own."""
@@ -101,6 +125,19 @@ class MemoryAdapter(Generic[M]):
         for member in self.select(selection):
             member.deliver(packets, volatile)
 
+    # the other servers
+
+    def server_side_emit(self, data: list[Any]) -> None:
+        """Tell the other servers: `data` is the event's name and its arguments, plain values that nobody changes."""
+
+    async def server_side_emit_with_ack(self, data: list[Any], timeout: float) -> list[Any]:
+        """Ask the other servers: the answer of each. After `timeout` seconds raises AckTimeout with those that came."""
+        return []
+
+    async def server_count(self) -> int:
+        """How many servers there are, this one among them."""
+        return 1
+
     def _room(self, room: str) -> Collection[M]:
         joined = self._rooms.get(room)
         own = self.members.get(room)
@@ -113,3 +150,7 @@ class MemoryAdapter(Generic[M]):
         members.discard(member)
         if not members:
             del self._rooms[room]
+
+
+AdapterFactory = Callable[[], MemoryAdapter[Any]]
+"""Makes the adapter of a namespace: the class of an adapter, or a description of one that can be called."""

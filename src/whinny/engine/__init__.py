@@ -1,9 +1,10 @@
 """Engine.IO v4: one client is one ordered stream of text and binary messages."""
 
 from whinny.engine.connection import Connection, ConnectionHandler
+from whinny.engine.cookie import CookieOptions
 from whinny.engine.engine import FORBIDDEN, Engine, Rejection, new_sid
 from whinny.engine.gate import Gate
-from whinny.engine.options import CookieOptions, EngineOptions, TransportName
+from whinny.engine.options import EngineOptions, TransportName
 from whinny.engine.packet import Packet, decode_payload, encode_payload, message
 from whinny.engine.polling import Overlap, PollingTransport
 from whinny.engine.request import EngineRequest

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,11 +17,16 @@ from whinny.engine.connection import Connection, ConnectionHandler
 from whinny.engine.heartbeat import Heartbeat
 from whinny.engine.packet import Packet
 from whinny.engine.upgrade import Upgrade
+from whinny.logs import log_error
 
 if TYPE_CHECKING:
     from whinny.engine.options import EngineOptions
     from whinny.engine.request import EngineRequest
     from whinny.engine.transport import Transport
+
+log = logging.getLogger("whinny.engine")
+
+_URL_SAFE: Final = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +94,26 @@ class Engine:
         if self.options.allow_request is not None:
             verdict = self.options.allow_request(request)
             if verdict is not True:
-                return Rejection(4, verdict or FORBIDDEN.message, 403)
+                return Rejection(4, verdict if verdict and isinstance(verdict, str) else FORBIDDEN.message, 403)
         return None
+
+    def make_id(self, request: EngineRequest) -> str | Rejection:
+        """The id of the session that a verified handshake begins; a `generate_id` that gives none refuses it."""
+        generate = self.options.generate_id
+        if generate is None:
+            return new_sid()
+        try:
+            sid: object = generate(request)
+        except Exception as error:
+            log_error(log, "generate_id failed; the handshake is refused", error=error)
+            return BAD_REQUEST
+        if not isinstance(sid, str) or not _URL_SAFE.fullmatch(sid):
+            log.error("generate_id gave %.100r, which is no text of A-Z a-z 0-9 . _ ~ -; the handshake is refused", sid)
+        elif sid in self.connections:
+            log.error("generate_id gave the id of a session that there is; the handshake is refused")
+        else:
+            return sid
+        return BAD_REQUEST
 
     def open(self, request: EngineRequest, transport: Transport, sid: str | None = None) -> Connection:
         """Make a connection of a verified handshake; its OPEN packet waits for the transport."""
@@ -111,7 +136,7 @@ class Engine:
     def upgrade(self, sid: str, transport: Transport) -> bool:
         """Let a connection that polls try this WebSocket; False where it cannot: there is none, or it does already."""
         connection = self.connections.get(sid)
-        if connection is None or connection.upgrade is not None or connection.upgraded:
+        if connection is None or connection.upgrade is not None or connection.transport.name != "polling":
             return False
         connection.upgrade = transport.peer = Upgrade(connection, transport, self.options.upgrade_timeout)
         return True

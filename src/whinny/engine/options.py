@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from whinny.errors import ConfigurationError
+from whinny.engine.checked import CheckedOptions
+from whinny.engine.cookie import CookieOptions
 
 if TYPE_CHECKING:
     from whinny.engine.request import EngineRequest
@@ -16,36 +17,7 @@ TransportName = Literal["polling", "websocket"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CookieOptions:
-    """The cookie that carries the session id of the engine, for load balancers; nothing reads it here."""
-
-    name: str = "io"
-    path: str = "/"
-    http_only: bool = True
-    same_site: Literal["lax", "strict", "none"] | None = "lax"
-    secure: bool = False
-    max_age: int | None = None
-    domain: str | None = None
-
-    def header(self, value: str) -> str:
-        """The value of the Set-Cookie header."""
-        parts = [f"{self.name}={value}"]
-        if self.max_age is not None:
-            parts.append(f"Max-Age={self.max_age}")
-        if self.domain:
-            parts.append(f"Domain={self.domain}")
-        parts.append(f"Path={self.path}")
-        if self.http_only:
-            parts.append("HttpOnly")
-        if self.secure:
-            parts.append("Secure")
-        if self.same_site:
-            parts.append(f"SameSite={self.same_site.capitalize()}")
-        return "; ".join(parts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineOptions:
+class EngineOptions(CheckedOptions):
     """How connections are made, kept and bounded.
 
     - `path`: where the server answers; `add_trailing_slash` asks for the slash behind it.
@@ -59,6 +31,8 @@ class EngineOptions:
     - `cors_allowed_origins`: other origins whose pages may connect (`"https://app.example"`, or `"*"` for any);
       `cors_credentials`: whether these pages may send cookies when polling.
     - `allow_request`: a `def` that is called with each handshake; False or a text refuses it with 403.
+    - `generate_id`: a `def` that is called with each handshake that is let in, and makes the engine's session id: text
+      of `A-Z a-z 0-9 . _ ~ -` that no other session has and nobody can guess.
     """
 
     path: str = "/socket.io"
@@ -75,6 +49,7 @@ class EngineOptions:
     cors_allowed_origins: Collection[str] | str = ()
     cors_credentials: bool = False
     allow_request: Callable[[EngineRequest], bool | str] | None = None
+    generate_id: Callable[[EngineRequest], str] | None = None
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError that names the option and what it must be."""
@@ -86,17 +61,16 @@ class EngineOptions:
             self._check_seconds(name)
         for name in ("max_http_buffer_size", "max_send_buffer"):
             self._check_count(name)
-        for name in ("add_trailing_slash", "allow_upgrades", "cors_credentials"):
-            self._check(name, isinstance(getattr(self, name), bool), "True or False")
+        self._check_switches("add_trailing_slash", "allow_upgrades", "cors_credentials")
         compression = isinstance(self.http_compression, int) and self.http_compression >= 0
         self._check("http_compression", compression, "True, False or a number of bytes")
         self._check("cookie", isinstance(self.cookie, (bool, CookieOptions)), "True, False or CookieOptions(...)")
         origins = isinstance(self.cors_allowed_origins, str) or _are_texts(self.cors_allowed_origins)
         wanted = "origins such as 'https://app.example', or '*'"
         self._check("cors_allowed_origins", origins and all(map(_is_origin, self.allowed_origins)), wanted)
-        function = self.allow_request is None or callable(self.allow_request)
-        waits = inspect.iscoroutinefunction(self.allow_request)
-        self._check("allow_request", function and not waits, "a function, and a `def`: it runs on the event loop")
+        for name in ("allow_request", "generate_id"):
+            wanted = "a function, and a `def`: it runs on the event loop and must not wait"
+            self._check(name, _is_def(getattr(self, name)), wanted)
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -124,10 +98,6 @@ class EngineOptions:
             return CookieOptions()
         return self.cookie or None
 
-    def _check(self, name: str, good: bool, wanted: str) -> None:
-        if not good:
-            raise ConfigurationError(f"The server option {name}={getattr(self, name)!r} is wrong: it must be {wanted}.")
-
     def _check_seconds(self, name: str) -> None:
         value: Any = getattr(self, name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -146,6 +116,13 @@ class EngineOptions:
 
 def _are_texts(value: object) -> bool:
     return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(each, str) for each in value)
+
+
+def _is_def(value: object) -> bool:
+    if value is None:
+        return True
+    waits = inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__)
+    return callable(value) and not waits
 
 
 def _is_origin(value: str) -> bool:

@@ -1,22 +1,50 @@
-"""What HTTP and WebSocket controllers share: services, hooks, validation, errors, settings."""
+"""What HTTP and WebSocket controllers share: services, hooks, routing, the pipeline, validation, errors, settings."""
 
-from whinny.framework.errors import INTERNAL_ERROR, render_error
-from whinny.framework.hooks import Hook, HookDecorator, class_hooks, method_hooks
+from whinny.framework.ajv import AjvError
+from whinny.framework.controllers import (
+    ControllerMethod,
+    ControllerNode,
+    SubController,
+    controller_tree,
+    marked_methods,
+)
+from whinny.framework.errors import INTERNAL_ERROR, ErrorHandler, render_error
+from whinny.framework.hooks import BoundHook, ControllerHook, Hook, HookDecorator, waits
+from whinny.framework.payload import Converter, converter_for
+from whinny.framework.pipeline import Pipeline, Responses
+from whinny.framework.run import Run
 from whinny.framework.services import ServiceManager, dependency, find_services, services_of
 from whinny.framework.settings import Settings
+from whinny.framework.signatures import count_positional, resolve, signature_of
 from whinny.framework.validation import SchemaValidator
 
 __all__ = [
     "INTERNAL_ERROR",
+    "AjvError",
+    "BoundHook",
+    "ControllerHook",
+    "ControllerMethod",
+    "ControllerNode",
+    "Converter",
+    "ErrorHandler",
     "Hook",
     "HookDecorator",
+    "Pipeline",
+    "Responses",
+    "Run",
     "SchemaValidator",
     "ServiceManager",
     "Settings",
-    "class_hooks",
+    "SubController",
+    "controller_tree",
+    "converter_for",
+    "count_positional",
     "dependency",
     "find_services",
-    "method_hooks",
+    "marked_methods",
     "render_error",
+    "resolve",
     "services_of",
+    "signature_of",
+    "waits",
 ]

@@ -1,9 +1,19 @@
-"""How an error that nobody caught looks to a client."""
+"""How an error that nobody caught is logged and answered."""
 
 from __future__ import annotations
 
+import inspect
+import logging
 import traceback
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from whinny.framework.pipeline import Context, Responses, kind
+from whinny.logs import log_error
+
+if TYPE_CHECKING:
+    from whinny.framework.run import Run
+    from whinny.framework.settings import Settings
 
 INTERNAL_ERROR: Final = {
     "code": "INTERNAL_SERVER_ERROR",
@@ -33,3 +43,59 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception:
         return ""
+
+
+C = TypeVar("C", bound=Context)
+R = TypeVar("R")
+
+
+class ErrorHandler(Generic[C, R]):
+    """Answers the errors under a root controller: by its `handle_error`, else by `render(error, ctx, debug)`."""
+
+    __slots__ = ("_log", "_render", "_responses", "_root", "_settings")
+
+    def __init__(
+        self,
+        root: Any,
+        settings: Settings,
+        responses: Responses[R],
+        render: Callable[[Exception, C, bool], R],
+        log: logging.Logger,
+    ) -> None:
+        self._root = root
+        self._settings = settings
+        self._responses = responses
+        self._render = render
+        self._log = log
+
+    async def respond(self, run: Run, raised: BaseException, ctx: C) -> R:
+        """The answer to an error. Raises it again where it means that the run itself is cancelled."""
+        error = run.own_error(raised)
+        try:
+            answer = self._root.handle_error(error, ctx)
+            if inspect.isawaitable(answer):
+                answer = await run.settle(answer)
+            if isinstance(answer, self._responses.types):
+                log_error(
+                    self._log, "handle_error answered an error", error=error, level=logging.DEBUG, extra=ctx.log_extra()
+                )
+                return answer
+            if answer is not None:
+                raise TypeError(f"handle_error returned {kind(answer)}: it must return a response or None.")
+        except BaseException as second:
+            error = run.own_error(second)
+        return self.render(error, ctx)
+
+    def render(self, error: Exception, ctx: C) -> R:
+        """Log an error and give the default answer."""
+        self.log(error, f"{ctx.controller_name}.{ctx.controller_method_name}", ctx)
+        return self._render(error, ctx, self._settings.debug)
+
+    def describe(self, error: Exception) -> dict[str, Any]:
+        """The error as the settings let it be shown to a client."""
+        return render_error(error, self._settings.debug)
+
+    def log(self, error: BaseException, where: str, ctx: C) -> None:
+        """Log an error that nobody caught, unless the settings say otherwise."""
+        if self._settings.log_errors:
+            log_error(self._log, "An error in %s was not caught", where, error=error, extra=ctx.log_extra())

@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from whinny.errors import ConfigurationError
 from whinny.framework.settings import Settings
+from whinny.logs import log_error
 
 log = logging.getLogger("whinny.framework")
 
@@ -49,10 +50,10 @@ class ServiceManager:
                     self._make_service(cls)
         return cast("T", self._services[cls])
 
-    def set(self, cls: Callable[..., T], service: T) -> ServiceManager:
+    def set(self, cls: Callable[..., object], service: object) -> ServiceManager:
         """Use this object as the service of the class, also where another one was used until now.
 
-        It is booted and closed like one that was made here.
+        It may be a stand-in of any type. It is booted and closed like one that was made here.
         """
         _check_is_class(cls)
         with self._lock:
@@ -142,8 +143,8 @@ class ServiceManager:
             service = self._booted.pop()
             try:
                 await _call(service, "close")
-            except Exception:
-                log.exception("%s could not be closed", type(service).__name__)
+            except Exception as error:
+                log_error(log, "%s could not be closed", type(service).__name__, error=error)
 
 
 def _name(cls: object) -> str:

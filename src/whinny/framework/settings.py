@@ -1,10 +1,12 @@
-"""Settings of an app: passed in code, or read from the environment when the first ServiceManager is made."""
+"""Settings of an app: passed in code, or read from the environment and `.env` when a ServiceManager is made."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from dotenv import dotenv_values
 
 from whinny.errors import ConfigurationError
 
@@ -25,9 +27,21 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """The settings that the environment gives. Raises ConfigurationError that names the variable."""
-        values = os.environ if environment is None else environment
+        """The settings that the environment gives, else the file `.env` in the current folder.
+
+        Raises ConfigurationError that names the variable, or the file if it cannot be read.
+        """
+        values = {**_read_file(".env"), **os.environ} if environment is None else environment
         return cls(debug=_flag(values, "WHINNY_DEBUG", False), log_errors=_flag(values, "WHINNY_LOG_ERRORS", True))
+
+
+def _read_file(path: str) -> dict[str, str]:
+    if not os.path.isfile(path):
+        return {}
+    try:
+        return {name: value or "" for name, value in dotenv_values(path).items()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The settings in {os.path.abspath(path)} cannot be read: {error}") from error
 
 
 def _flag(values: Mapping[str, str], name: str, default: bool) -> bool:

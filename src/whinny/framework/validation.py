@@ -1,7 +1,8 @@
 """JSON Schema: a schema compiled once, values checked against it.
 
-jsonschema-rs checks. What it cannot look at, because it is no JSON, is handled here: a lone surrogate, which browsers
-can send, is a character like any other, and binary data or a foreign object is a value of no JSON type.
+jsonschema-rs says what fits; why something does not, and what to change in it, is found as Ajv does. What jsonschema-rs
+cannot look at, because it is no JSON, is no obstacle to that: a lone surrogate, which browsers can send, is a character
+like any other, and binary data or a foreign object is a value of no JSON type.
 """
 
 from __future__ import annotations
@@ -13,30 +14,62 @@ import jsonschema_rs
 import msgspec
 
 from whinny.errors import ConfigurationError
-from whinny.framework.ajv import MOST_ERRORS, AjvError, translate
-
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-_STAND_INS: Final[tuple[Any, ...]] = (None, "", 0.5, True, {}, [])
-"""One value of each JSON type. The first is what a foreign value is checked as: almost no keyword looks at null."""
-
+from whinny.framework.ajv import AjvError, Document, Run, compile_schema, explain
+from whinny.framework.changes import Changes
+from whinny.framework.references import Schema
 
 LARGE: Final = 16 * 1024
 """Bytes from which only the first error is looked for: all those of a megabyte would hold up everybody for seconds."""
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NO_CHANGES: Final = Changes()
+
 
 class SchemaValidator:
-    """A compiled schema (2020-12 unless `$schema` says otherwise; formats are asserted)."""
+    """A compiled schema (2020-12 unless `$schema` says otherwise; formats are asserted).
 
-    __slots__ = ("_schema", "_validator")
+    The switches are Ajv's options of the same names, for `check`: `coerce_types` turns a string, number, boolean or
+    null into the type that is due, `use_defaults` puts in properties that are not there and have a `default`, and
+    `remove_additional` takes out those that `additionalProperties: false` forbids.
+    """
 
-    def __init__(self, schema: dict[str, Any] | bool, where: str = "The schema") -> None:
-        """Raises ConfigurationError that begins with `where` when the schema is none."""
+    __slots__ = ("_changes", "_document", "_validator")
+
+    def __init__(
+        self,
+        schema: Schema,
+        where: str = "The schema",
+        *,
+        coerce_types: bool = False,
+        use_defaults: bool = False,
+        remove_additional: bool = False,
+    ) -> None:
+        """Raises ConfigurationError that begins with `where` when the schema is none, or refers to what is not in it.
+
+        Nothing is fetched, neither from the network nor from the disk.
+        """
         try:
-            self._validator = jsonschema_rs.validator_for(schema, validate_formats=True)
+            self._validator = compile_schema(schema)
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{where} has a JSON Schema that is none: {error}") from error
-        self._schema = schema
+        self._document = Document(schema)
+        self._changes = Changes(coerce_types, use_defaults, remove_additional)
+
+    def check(self, value: Any) -> tuple[Any, list[AjvError]]:
+        """The value, changed as the switches say, and its errors, as those of `errors`.
+
+        The value that is given stays as it is: what changes is a copy, in which binary data and foreign objects are
+        the same. Without switches, and where there is nothing to change, the value itself is returned.
+        """
+        if not self._changes:
+            return value, self.errors(value)
+        try:
+            run = Run(self._document, value, self._changes)
+            errors = run.validate()
+        except RecursionError:
+            return value, [_no_json()]
+        changed = run.root.value if run.changed else value
+        return changed, errors or (self.errors(changed) if run.changed else [])
 
     def errors(self, value: Any) -> list[AjvError]:
         """The errors of a value, as Ajv 8 writes them with `allErrors`, in any order; none when it fits.
@@ -46,38 +79,43 @@ class SchemaValidator:
         try:
             if self._validator.is_valid(value):
                 return []
-            return self._found(value)
         except (ValueError, TypeError, RecursionError):  # the value is no JSON
-            try:
-                return self._errors_of_no_json(value)
-            except (ValueError, TypeError, RecursionError):
-                return [_no_json()]
+            return self._errors_of_no_json(value)
+        return self._errors_of_json(value)
 
-    def _found(self, value: Any) -> list[AjvError]:
-        if len(msgspec.json.encode(value)) <= LARGE:
-            return translate(self._validator.iter_errors(value), value, self._schema)
+    def _errors_of_json(self, value: Any) -> list[AjvError]:
+        try:
+            errors = [] if _is_large(value) else Run(self._document, value, _NO_CHANGES).validate()
+            return errors or self._first_error(value)
+        except (ValueError, TypeError, RecursionError):
+            return [_no_json()]
+
+    def _first_error(self, value: Any) -> list[AjvError]:
         try:
             self._validator.validate(value)
         except jsonschema_rs.ValidationError as error:
-            return translate([error], value, self._schema)
+            return explain(self._document, error, value)
         return []
 
     def _errors_of_no_json(self, value: Any) -> list[AjvError]:
-        plain, foreign = _plain(value, "", _STAND_INS[0])
-        errors = self._found(plain)
-        # Where null passes, find out whether any other JSON type does not.
-        unsure = set(foreign) - {error["instancePath"] for error in errors}
-        for stand_in in _STAND_INS[1:]:
-            if unsure and len(errors) < MOST_ERRORS:
-                plain, _ = _plain(value, "", stand_in)
-                wrong = [error for error in self._found(plain) if error["instancePath"] in unsure]
-                wrong = [error for error in wrong if error["keyword"] in ("type", "enum", "const")]
-                errors += wrong
-                unsure -= {error["instancePath"] for error in wrong}
-        return errors[:MOST_ERRORS]
+        try:
+            plain, is_json = _plain(value)
+            if not is_json:
+                return Run(self._document, value, _NO_CHANGES).validate()
+            return [] if self._validator.is_valid(plain) else self._errors_of_json(plain)
+        except (ValueError, TypeError, RecursionError):
+            return [_no_json()]
+
+
+def _is_large(value: Any) -> bool:
+    try:
+        return len(msgspec.json.encode(value)) > LARGE
+    except (ValueError, TypeError):  # no JSON; there is no fast way with it
+        return False
 
 
 def _no_json() -> AjvError:
+    """The error of a value that is none at all, or nests deeper than the interpreter looks."""
     return {
         "instancePath": "",
         "schemaPath": "#",
@@ -87,21 +125,16 @@ def _no_json() -> AjvError:
     }
 
 
-def _plain(value: Any, path: str, stand_in: Any) -> tuple[Any, list[str]]:
-    """A copy with lone surrogates replaced and foreign values stood in for, and the paths of the foreign ones."""
+def _plain(value: Any) -> tuple[Any, bool]:
+    """A copy with lone surrogates replaced, and whether it is JSON then."""
     if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value), []
+        return _SURROGATE.sub("\ufffd", value), True
     if value is None or isinstance(value, (int, float)):
-        return value, []
+        return value, True
     if isinstance(value, dict):
-        items, foreign = {}, []
-        for key, item in value.items():
-            name = _SURROGATE.sub("\ufffd", str(key))
-            part = name.replace("~", "~0").replace("/", "~1")
-            items[name], inner = _plain(item, f"{path}/{part}", stand_in)
-            foreign += inner
-        return items, foreign
+        parts = {_SURROGATE.sub("\ufffd", str(key)): _plain(item) for key, item in value.items()}
+        return {key: part for key, (part, _) in parts.items()}, all(is_json for _, is_json in parts.values())
     if isinstance(value, (list, tuple)):
-        parts = [_plain(item, f"{path}/{index}", stand_in) for index, item in enumerate(value)]
-        return [part for part, _ in parts], [place for _, inner in parts for place in inner]
-    return stand_in, [path]
+        items = [_plain(item) for item in value]
+        return [item for item, _ in items], all(is_json for _, is_json in items)
+    return value, False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from whinny import protocol
 from whinny.engine import Connection, message
 from whinny.errors import ProtocolError
+from whinny.logs import escape
 from whinny.protocol import Ack, Connect, ConnectError, Decoder, Disconnect, Event
 from whinny.protocol import Packet as SocketPacket
 from whinny.types import DisconnectReason
@@ -53,7 +54,7 @@ class Client:
             if packet is not None:
                 self._on_packet(packet)
         except ProtocolError as error:
-            log.debug("A client broke the protocol: %s", error)
+            log.debug("A client broke the protocol: %s", escape(str(error)))
             self.connection.end("parse error", str(error))
 
     def _on_packet(self, packet: SocketPacket) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import copy_context
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 from whinny import protocol
-from whinny.cluster import MemoryAdapter
 from whinny.engine import Packet
 from whinny.errors import ConnectionRefused, EncodeError
+from whinny.logs import escape, log_error
 from whinny.protocol import RESERVED_EVENTS, Event
-from whinny.server.broadcast import BroadcastOperator
 from whinny.server.events import Job
+from whinny.server.server_events import Listeners, ServerEvents
 from whinny.server.socket import Socket, message_packets
 from whinny.types import DisconnectReason, Envelope
 
@@ -49,17 +49,19 @@ class NamespaceHandler(Protocol):
         """A client that was connected is gone; what it returns is run as a task."""
 
 
-class Namespace(BroadcastOperator):
+class Namespace(ServerEvents):
     """One namespace of a server, and at the same time the choice of all its clients."""
 
-    __slots__ = ("_ack_ids", "adapter", "handler", "name", "server")
+    __slots__ = ("_ack_ids", "adapter", "handler", "listeners", "name", "server")
 
     def __init__(self, server: Server, name: str) -> None:
         super().__init__(self)
         self.server = server
         self.name = name
-        self.adapter: MemoryAdapter[Socket] = MemoryAdapter()
+        self.adapter = server.make_adapter()
+        self.adapter.bind(self)
         self.handler: NamespaceHandler | None = None
+        self.listeners = Listeners()
         self._ack_ids = count()  # which threads may share
 
     def __repr__(self) -> str:
@@ -87,6 +89,12 @@ class Namespace(BroadcastOperator):
     def wire_args(args: Sequence[Any]) -> list[Any]:
         """The arguments of an emit, responses as their envelopes."""
         return [arg.envelope() if isinstance(arg, Envelope) else arg for arg in args]
+
+    # what the other servers bring
+
+    def on_server_side_emit(self, data: list[Any], answer: Callable[[Any], None] | None = None) -> None:
+        """Another server has emitted: `data` is the event's name and its arguments. See ServerEvents.on."""
+        self.listeners.run(self.server.tasks, data, answer)
 
     # what the protocol brings
 
@@ -141,11 +149,11 @@ class Namespace(BroadcastOperator):
             if error.data is not None:
                 answer["data"] = error.data
         elif isinstance(error, Exception):
-            log.error("The handler of a new client failed", exc_info=error)
+            log_error(log, "The handler of a new client failed", error=error)
         try:
             socket.refuse(answer)
         except EncodeError as unsendable:  # the app's `data`
-            log.error("The data of a ConnectionRefused cannot be sent: %s", unsendable)
+            log.error("The data of a ConnectionRefused cannot be sent: %s", escape(str(unsendable)))
             socket.refuse({"message": answer["message"]})
 
     def left(self, socket: Socket, reason: DisconnectReason) -> None:

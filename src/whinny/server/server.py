@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from threading import get_ident
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from whinny.cluster import MemoryAdapter
 from whinny.engine import Connection, Engine
 from whinny.errors import ConfigurationError
-from whinny.server.broadcast import BroadcastOperator
 from whinny.server.client import Client
 from whinny.server.namespace import Namespace
 from whinny.server.options import ServerOptions
+from whinny.server.server_events import ServerEvents
 from whinny.server.tasks import Tasks
+
+if TYPE_CHECKING:
+    from whinny.cluster import AdapterFactory
+    from whinny.server.socket import Socket
 
 T = TypeVar("T")
 
@@ -21,11 +26,15 @@ GRACE: Final = 2.0
 """Seconds that a shutdown waits for pending sends, and as many for handlers."""
 
 
-class Server(BroadcastOperator):
-    """All clients and namespaces: `io` in the reference server. Its operators are those of the namespace `/`."""
+class Server(ServerEvents):
+    """All clients and namespaces: `io` in the reference server. Its operators are those of the namespace `/`.
 
-    def __init__(self, options: ServerOptions | None = None) -> None:
+    `adapter` makes the adapter of each namespace; by default there are no other servers.
+    """
+
+    def __init__(self, options: ServerOptions | None = None, *, adapter: AdapterFactory | None = None) -> None:
         self.options = options or ServerOptions()
+        self._adapter_factory: AdapterFactory = MemoryAdapter if adapter is None else adapter
         self.engine = Engine(self.options, self._on_connection)
         self.namespaces: dict[str, Namespace] = {}
         self.clients: set[Client] = set()
@@ -46,6 +55,13 @@ class Server(BroadcastOperator):
         if namespace is None:
             namespace = self.namespaces[name] = Namespace(self, name)
         return namespace
+
+    def make_adapter(self) -> MemoryAdapter[Socket]:
+        """The adapter of a new namespace. Raises ConfigurationError when the server was given something else."""
+        made: object = self._adapter_factory() if callable(self._adapter_factory) else None
+        if not isinstance(made, MemoryAdapter):
+            raise ConfigurationError(f"The adapter {self._adapter_factory!r} is wrong: it must make a MemoryAdapter.")
+        return made
 
     def _on_connection(self, connection: Connection) -> Client:
         self.bind_loop()

@@ -9,6 +9,8 @@ from collections.abc import Coroutine
 from contextvars import Context
 from typing import Any
 
+from whinny.logs import log_error
+
 log = logging.getLogger("whinny.server")
 
 STARTS_EAGERLY = sys.version_info >= (3, 12)
@@ -51,7 +53,7 @@ class Tasks:
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A task of the server failed: %s", task.get_name(), exc_info=error)
+            log_error(log, "A task of the server failed: %s", task.get_name(), error=error)
 
     async def finish(self, timeout: float) -> None:
         """Wait for all tasks; those that run longer than `timeout` seconds are cancelled."""

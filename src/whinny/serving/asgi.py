@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from whinny.engine import FORBIDDEN, EngineRequest, Rejection
+from whinny.serving.client_files import client_files
 from whinny.serving.lifespan import Lifespan
 from whinny.serving.origin import OriginPolicy
 from whinny.serving.polling import PollingEndpoint
@@ -30,6 +31,7 @@ class SocketIOApp:
         self._lifecycle = lifecycle
         self._prefix = server.options.full_path
         self._origins = OriginPolicy(server.options)
+        self._client_files = client_files(server.options)
         self._polling = PollingEndpoint(server.engine)
         self._websocket = WebSocketEndpoint(server.engine)
 
@@ -43,7 +45,7 @@ class SocketIOApp:
                 await self._lifecycle.start()
                 self._lifecycle.listen_for_signals()
             if kind == "http":
-                await self._serve_http(_request(scope), receive, send)
+                await self._serve_http(scope, receive, send)
             else:
                 await self._serve_websocket(scope, receive, send)
         elif self.inner is not None:
@@ -68,31 +70,35 @@ class SocketIOApp:
         finally:
             await self._lifecycle.stop()
 
-    async def _serve_http(self, request: EngineRequest, receive: Receive, send: Send) -> None:
-        if not self._origins.allows(request):
-            await reject(send, FORBIDDEN)
-            return
+    async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = _request(scope)
         headers = self._origins.headers(request)
-        if (preflight := self._origins.preflight(request)) is not None:
+        if (file := self._client_files.get(_relative_path(scope))) is not None:
+            await file.serve(request, send, headers)  # to every page: it holds nothing of anybody
+        elif not self._origins.allows(request):
+            await reject(send, FORBIDDEN)
+        elif (preflight := self._origins.preflight(request)) is not None:
             await respond(send, 204, b"", b"text/plain", preflight)
-        elif (rejection := self._reject(request, websocket=False)) is not None:
-            await reject(send, rejection, headers)
+        elif isinstance(admitted := self._admit(request, websocket=False), Rejection):
+            await reject(send, admitted, headers)
         else:
-            await self._polling.handle(request, receive, send, headers)
+            await self._polling.handle(request, admitted, receive, send, headers)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(scope)
         await receive()  # websocket.connect
-        rejection = self._reject(request, websocket=True) if self._origins.allows(request) else FORBIDDEN
-        if rejection is not None:
-            await reject_websocket(scope, send, rejection)
+        admitted = self._admit(request, websocket=True) if self._origins.allows(request) else FORBIDDEN
+        if isinstance(admitted, Rejection):
+            await reject_websocket(scope, send, admitted)
         else:
-            await self._websocket.handle(request, receive, send)
+            await self._websocket.handle(request, admitted, receive, send)
 
-    def _reject(self, request: EngineRequest, websocket: bool) -> Rejection | None:
+    def _admit(self, request: EngineRequest, websocket: bool) -> str | Rejection:
+        """The id of the session that the request is for or begins, or why it is refused."""
         if self.server.closing and request.sid is None:
             return UNAVAILABLE
-        return self.server.engine.verify(request, websocket)
+        engine = self.server.engine
+        return engine.verify(request, websocket) or request.sid or engine.make_id(request)
 
 
 def _relative_path(scope: Scope) -> str:

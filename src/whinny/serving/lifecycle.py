@@ -11,8 +11,9 @@ import asyncio
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from whinny.server import Server
@@ -77,7 +78,7 @@ class StopSignals:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._installed: list[tuple[signal.Signals, Handler, Handler]] = []
+        self._installed: list[_Chained] = []
 
     def install(self) -> None:
         """Only in the main thread, and only where the ASGI server has a handler of its own."""
@@ -85,24 +86,34 @@ class StopSignals:
             return
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            former = signal.getsignal(number)
+            former = cast("Any", signal.getsignal(number))
+            while isinstance(former, _Chained) and former.loop.is_closed():
+                former = former.former  # of a server that nobody has stopped, whose loop is over
             if callable(former) and former is not signal.default_int_handler:
-                own = self._handler(loop, former)
+                own = _Chained(number, loop, self._server, former)
                 signal.signal(number, own)
-                self._installed.append((number, own, former))
-
-    def _handler(self, loop: asyncio.AbstractEventLoop, former: Handler) -> Handler:
-        def handle(number: int, frame: FrameType | None) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._server.begin_close)
-            former(number, frame)
-
-        return handle
+                self._installed.append(own)
 
     def remove(self) -> None:
         """Put the former handlers back, unless somebody else has replaced ours."""
         if threading.current_thread() is threading.main_thread():
-            for number, own, former in self._installed:
-                if signal.getsignal(number) is own:
-                    signal.signal(number, former)
+            for own in self._installed:
+                current: object = signal.getsignal(own.number)
+                if current is own:
+                    signal.signal(own.number, own.former)
         self._installed.clear()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chained:
+    """A signal handler before another one."""
+
+    number: signal.Signals
+    loop: asyncio.AbstractEventLoop
+    server: Server
+    former: Handler
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.server.begin_close)
+        self.former(number, frame)

@@ -34,10 +34,10 @@ class PollingEndpoint:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def handle(self, request: EngineRequest, receive: Receive, send: Send, headers: Headers) -> None:
-        """Serve one request; `headers` go into the answer."""
+    async def handle(self, request: EngineRequest, sid: str, receive: Receive, send: Send, headers: Headers) -> None:
+        """Serve one request of the session `sid`, or the handshake that begins it; `headers` go into the answer."""
         headers = [*headers, _NO_STORE]
-        if sid := request.sid:
+        if request.sid:
             transport = self._engine.connections[sid].transport
             assert isinstance(transport, PollingTransport)
             if request.method == "GET":
@@ -48,9 +48,9 @@ class PollingEndpoint:
                 await respond(send, 405, b"", _HTML, [*headers, (b"allow", b"GET, POST")])
         else:
             transport = PollingTransport()
-            connection = self._engine.open(request, transport)
+            self._engine.open(request, transport, sid)
             if (cookie := self._engine.options.cookie_options) is not None:
-                headers.append((b"set-cookie", cookie.header(connection.id).encode()))
+                headers.append((b"set-cookie", cookie.header(sid).encode()))
             await self._poll(transport, request, receive, send, headers)
 
     async def _poll(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from whinny.engine import Rejection
     from whinny.serving.origin import Headers
     from whinny.serving.types import Send
+
+Encoding = Literal["gzip", "deflate"]
 
 _IN_THREAD: Final = 16 * 1024
 """Bytes from which compressing would hold up the event loop for more than about a millisecond."""
@@ -47,12 +49,22 @@ async def reject(send: Send, rejection: Rejection, headers: Headers | None = Non
 
 async def compress(body: bytes, accept_encoding: str | None) -> tuple[bytes, Headers]:
     """The body in an encoding that the client takes, with the headers that say so."""
-    for encoding in ("gzip", "deflate"):
-        if _accepts(accept_encoding, encoding):
-            pack = _pack_gzip if encoding == "gzip" else _pack_deflate
-            packed = await asyncio.to_thread(pack, body) if len(body) > _IN_THREAD else pack(body)
-            return packed, [(b"content-encoding", encoding.encode()), (b"vary", b"Accept-Encoding")]
-    return body, []
+    encoding = choose_encoding(accept_encoding)
+    if encoding is None:
+        return body, []
+    return await pack(body, encoding), [(b"content-encoding", encoding.encode()), (b"vary", b"Accept-Encoding")]
+
+
+def choose_encoding(accept_encoding: str | None) -> Encoding | None:
+    """The encoding for a client that takes these, or None for a body as it is."""
+    encodings: tuple[Encoding, ...] = ("gzip", "deflate")
+    return next((each for each in encodings if _accepts(accept_encoding, each)), None)
+
+
+async def pack(body: bytes, encoding: Encoding) -> bytes:
+    """The body in this encoding; a long one is packed in a thread."""
+    packer = _pack_gzip if encoding == "gzip" else _pack_deflate
+    return await asyncio.to_thread(packer, body) if len(body) > _IN_THREAD else packer(body)
 
 
 def _pack_gzip(body: bytes) -> bytes:

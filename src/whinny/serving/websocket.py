@@ -12,7 +12,7 @@ from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from whinny.engine import Engine, EngineRequest, Gate, Rejection, new_sid
+from whinny.engine import Engine, EngineRequest, Gate, Rejection
 
 if TYPE_CHECKING:
     from whinny.engine import Packet, Peer, TransportName
@@ -206,26 +206,26 @@ class WebSocketEndpoint:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def handle(self, request: EngineRequest, receive: Receive, send: Send) -> None:
-        """Accept the WebSocket and serve it until it is closed."""
-        sid = request.sid
-        new_id = new_sid()
+    async def handle(self, request: EngineRequest, sid: str, receive: Receive, send: Send) -> None:
+        """Accept the WebSocket, of the session `sid` or of one that it begins, and serve it until it is closed."""
         headers: Headers = []
-        if not sid and (cookie := self._engine.options.cookie_options) is not None:
-            headers.append((b"set-cookie", cookie.header(new_id).encode()))
+        if not request.sid and (cookie := self._engine.options.cookie_options) is not None:
+            headers.append((b"set-cookie", cookie.header(sid).encode()))
         await send({"type": "websocket.accept", "headers": headers})
-        if not self._engage(request, sid, new_id, transport := AsgiWebSocket(send)):
+        if not self._engage(request, sid, transport := AsgiWebSocket(send)):
             await send({"type": "websocket.close", "code": 1000})
             return
         await transport.read(receive, self._engine.options.max_http_buffer_size)
 
-    def _engage(self, request: EngineRequest, sid: str | None, new_id: str, transport: AsgiWebSocket) -> bool:
+    def _engage(self, request: EngineRequest, sid: str, transport: AsgiWebSocket) -> bool:
         """Give the transport its peer; False where the reference server accepts and closes again."""
         if request.query["transport"] != "websocket":
             return False
-        if sid:
+        if request.sid:
             return self._engine.upgrade(sid, transport)
-        self._engine.open(request, transport, new_id)
+        if sid in self._engine.connections:  # another handshake was given the same id during the accept
+            return False
+        self._engine.open(request, transport, sid)
         return True
 
 

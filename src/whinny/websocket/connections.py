@@ -7,14 +7,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
+from whinny.errors import ConfigurationError
+from whinny.framework import ControllerNode, Run, count_positional, waits
 from whinny.server import Pending, Socket
 from whinny.types import DisconnectReason
 from whinny.websocket.context import WebsocketContext
-from whinny.websocket.run import Run
 
 if TYPE_CHECKING:
-    from whinny.websocket.errors import ErrorHandler
-    from whinny.websocket.routing import ControllerTree
+    from whinny.websocket.errors import WebsocketErrorHandler
 
 Method = Callable[..., Any]
 
@@ -24,11 +24,12 @@ class Connections:
 
     __slots__ = ("_connecting", "_disconnecting", "_errors", "_waits")
 
-    def __init__(self, tree: ControllerTree, errors: ErrorHandler) -> None:
+    def __init__(self, tree: ControllerNode, errors: WebsocketErrorHandler) -> None:
+        """Raises ConfigurationError that names a method which takes something else."""
         self._errors = errors
-        self._connecting = _methods(tree, "on_connection")
-        self._disconnecting = _methods(tree, "on_disconnect")
-        self._waits = any(map(inspect.iscoroutinefunction, self._connecting))
+        self._connecting = _methods(tree, "on_connection", ("ctx",))
+        self._disconnecting = _methods(tree, "on_disconnect", ("ctx", "reason"))
+        self._waits = any(map(waits, self._connecting))
 
     def on_connect(self, socket: Socket) -> Pending | None:
         """A client wants in. Raises ConnectionRefused; what it returns is awaited first."""
@@ -97,6 +98,26 @@ class _Begun:
             self._part.close()
 
 
-def _methods(tree: ControllerTree, name: str) -> list[Method]:
-    found = [getattr(controller, name, None) for controller in tree.controllers]
-    return [method for method in found if method is not None]
+def _methods(tree: ControllerNode, name: str, takes: tuple[str, ...]) -> list[Method]:
+    """These methods of all controllers, each controller once; one may leave out what it does not need."""
+    found: list[Method] = []
+    for controller in dict.fromkeys(node.controller for node in tree.walk()):
+        method: Method | None = getattr(controller, name, None)
+        if method is None:
+            continue
+        count = count_positional(method, len(takes)) if callable(method) else None
+        if count is None:
+            listed = ", ".join(("self", *takes))
+            raise ConfigurationError(f"{type(controller).__name__}.{name} must be a method that takes ({listed}).")
+        found.append(method if count == len(takes) else _shortened(method, count))
+    return found
+
+
+def _shortened(method: Method, count: int) -> Method:
+    if waits(method):
+
+        async def call_later(*args: Any) -> Any:
+            return await method(*args[:count])
+
+        return call_later
+    return lambda *args: method(*args[:count])

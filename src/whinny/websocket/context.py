@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Final, Generic
+
+from msgspec import UNSET
+
+from whinny.logs import escape
+from whinny.websocket.detached import DetachedSocket
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
-    from whinny.server import Socket
+    from whinny.websocket.socket_like import SocketLike
 
     User = TypeVar("User", default=Any)
 else:
@@ -17,11 +22,17 @@ else:
     User = TypeVar("User")
 
 
+LOGGED_NAME: Final = 200
+"""Characters of an event's name that are logged; a client may choose any."""
+
+
 class WebsocketContext(Generic[User]):
     """One event of one client; made anew for each.
 
     `args` is all that the client sent, without the callback; `payload` is the first of it, or None. `state`, `user`
     and `session` are for hooks to leave things in. `controller` is, while a hook runs, the one that bears the hook.
+
+    In a unit test a context is made by hand; without a socket it has one that reaches nobody.
     """
 
     __slots__ = (
@@ -38,23 +49,25 @@ class WebsocketContext(Generic[User]):
         "user",
     )
 
-    socket: Socket
+    socket: SocketLike
     user: User | None
 
     def __init__(
         self,
         event_name: str,
-        payload: Any = None,
-        socket: Any = None,
+        payload: Any = UNSET,
+        socket: SocketLike | None = None,
         *,
         args: tuple[Any, ...] | None = None,
         controller_name: str = "",
         controller_method_name: str = "",
     ) -> None:
         self.event_name = event_name
-        self.payload = payload
-        self.args = (payload,) if args is None else args
-        self.socket = socket
+        if args is None:
+            args = () if payload is UNSET else (payload,)
+        self.payload: Any = None if payload is UNSET else payload
+        self.args = args
+        self.socket = DetachedSocket() if socket is None else socket
         self.user = None
         self.session: Any = None
         self.controller: Any = None
@@ -76,6 +89,14 @@ class WebsocketContext(Generic[User]):
         if self._message_id is None:
             self._message_id = str(uuid.uuid4())
         return self._message_id
+
+    def log_extra(self) -> dict[str, Any]:
+        """What a log record of this event carries: `log.info("created", extra=ctx.log_extra())`."""
+        return {
+            "event_name": escape(self.event_name[:LOGGED_NAME]),
+            "message_id": self.message_id,
+            "socket_id": getattr(self.socket, "id", None),
+        }
 
     def __repr__(self) -> str:
         return f"<WebsocketContext {self.event_name!r}>"

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whinny.errors import ConfigurationError
-from whinny.framework import services_of
+from whinny.framework import SubController, controller_tree, count_positional, services_of
 from whinny.server import ServerOptions
 from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
 from whinny.websocket.dispatch import Dispatcher
-from whinny.websocket.routing import build_tree
 from whinny.websocket.ws_server import WsServer
 
 if TYPE_CHECKING:
+    from whinny.cluster import AdapterFactory
     from whinny.framework import ServiceManager
     from whinny.serving import ASGIApp
     from whinny.websocket.context import WebsocketContext
-    from whinny.websocket.decorators import SubController
     from whinny.websocket.response import AnyResponse
+
+
+ROOT_ONLY: Final = ("handle_error", "options", "namespace", "adapter")
+"""What has a meaning on a root controller alone."""
 
 
 class SocketIOController:
     """A root controller: it has a namespace of its own, options, and the three methods that may be overridden.
 
-    All of them may be `def` or `async def`; a `def` runs on the event loop and must not block.
+    All of them may be `def` or `async def`; a `def` runs on the event loop and must not block. `adapter` makes what
+    connects this server to others; by default there are no others.
     """
 
     sub_controllers: ClassVar[Sequence[SubController | type]] = ()
     options: ClassVar[ServerOptions] = ServerOptions()
     namespace: ClassVar[str] = "/"
+    adapter: ClassVar[AdapterFactory | None] = None
 
     @property
     def services(self) -> ServiceManager:
@@ -55,14 +61,24 @@ class SocketIOController:
         """
         cls = type(self)
         services = self.services
+        if services.get(cls) is not self:
+            raise ConfigurationError(
+                f"This {cls.__name__} is not the one of its manager: services.get({cls.__name__})."
+            )
         if not isinstance(self.options, ServerOptions):
             raise ConfigurationError(f"{cls.__name__}.options must be ServerOptions(…), not {self.options!r}.")
-        tree = build_tree(self, services)
-        server, lifecycle = services.get(WsServer).open(self.options, cls.__name__)
+        if not isinstance(self.namespace, str):
+            raise ConfigurationError(f"{cls.__name__}.namespace must be a text, not {self.namespace!r}.")
+        if not callable(self.handle_error) or count_positional(self.handle_error, 2) != 2:
+            raise ConfigurationError(f"{cls.__name__}.handle_error must be a method that takes (self, error, ctx).")
+        handler = Dispatcher(self, controller_tree(self, services, ROOT_ONLY), services)
+        server, lifecycle = services.get(WsServer).open(
+            self.options, inspect.getattr_static(self, "adapter"), cls.__name__
+        )
         namespace = server.of(self.namespace)
         if namespace.handler is not None:
             raise ConfigurationError(
                 f"{cls.__name__} cannot be attached: the namespace {namespace.name!r} has a root controller already."
             )
-        namespace.handler = Dispatcher(self, tree, services)
+        namespace.handler = handler
         return SocketIOApp(server, lifecycle, http)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from whinny.errors import ConfigurationError
-from whinny.framework import Hook, HookDecorator, SchemaValidator, ServiceManager
-from whinny.websocket.context import WebsocketContext
-from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
+from whinny.framework import Hook, HookDecorator, ServiceManager, SubController
+from whinny.websocket.response import AnyResponse
 
-M = TypeVar("M", bound=Callable[..., Any])
+EventMethod = Callable[..., Awaitable[AnyResponse | None] | AnyResponse | None]
+M = TypeVar("M", bound=EventMethod)
 
 EVENT: Final = "__whinny_event__"
 
 PostFunction = Callable[[AnyResponse | None], Awaitable[None] | None]
 HookResult = AnyResponse | PostFunction | None
 WebsocketHookFunction = Callable[[Any, ServiceManager], Awaitable[HookResult] | HookResult]
-Schema = dict[str, Any] | bool
 
 
 def event_name(name: str) -> Callable[[M], M]:
@@ -55,51 +53,6 @@ def get_websocket_hook_functions(hook: HookDecorator) -> tuple[Hook, ...]:
 def get_websocket_hook_function(hook: HookDecorator) -> Hook:
     """The first function of a hook."""
     return hook.hooks[0]
-
-
-class PayloadValidation:
-    """The hook of `validate_payload`. It is compiled when the controller is attached."""
-
-    __slots__ = ("_schema",)
-
-    def __init__(self, schema: Schema | Callable[[Any], Schema]) -> None:
-        self._schema = schema
-
-    def bind(self, controller: object, where: str) -> Hook:
-        """The hook for this controller. Raises ConfigurationError, which names `where`, for a bad schema."""
-        schema = self._schema(controller) if callable(self._schema) else self._schema
-        errors_of = SchemaValidator(schema, where).errors
-
-        def validate(ctx: WebsocketContext, services: ServiceManager) -> WebsocketErrorResponse | None:
-            errors = errors_of(ctx.payload)
-            return _refusal(errors) if errors else None
-
-        return validate
-
-    def __call__(self, ctx: WebsocketContext, services: ServiceManager) -> WebsocketErrorResponse | None:
-        """Called alone, in a test."""
-        response: WebsocketErrorResponse | None = self.bind(ctx.controller, "validate_payload")(ctx, services)
-        return response
-
-
-def _refusal(errors: list[dict[str, Any]]) -> WebsocketErrorResponse:
-    return WebsocketErrorResponse({"code": "VALIDATION_PAYLOAD_ERROR", "payload": errors})
-
-
-def validate_payload(schema: Schema | Callable[[Any], Schema]) -> HookDecorator:
-    """Lets only payloads through that fit a JSON Schema, or the one that a function of the controller returns.
-
-    Others are answered with `{"code": "VALIDATION_PAYLOAD_ERROR", "payload": [errors]}`, each error as Ajv 8 writes it.
-    """
-    return HookDecorator(PayloadValidation(schema))
-
-
-@dataclass(frozen=True, slots=True)
-class SubController:
-    """A controller under a prefix."""
-
-    prefix: str
-    controller: type
 
 
 def ws_controller(prefix: str, controller: type) -> SubController:

@@ -1,15 +1,31 @@
-"""What a controller's method answers ."""
+"""What a controller's method answers."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from whinny.types import Envelope
 
+if TYPE_CHECKING:
+    from whinny.websocket.context import WebsocketContext
 
-class WebsocketResponse(Envelope):
+
+class _Response(Envelope):
+    """Two responses are equal when clients cannot tell them apart."""
+
+    __slots__ = ()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Response):
+            return NotImplemented
+        return self.envelope() == other.envelope()
+
+
+class WebsocketResponse(_Response):
     """All went well: the client receives `{"status": "ok", "data": …}`, without `data` when none was given."""
 
     __slots__ = ("_data",)
@@ -30,13 +46,25 @@ class WebsocketResponse(Envelope):
         return f"WebsocketResponse({'' if self._data is UNSET else repr(self._data)})"
 
 
-class WebsocketErrorResponse(Envelope):
-    """Something went wrong: the client gets `{"status": "error", "error": …}`, without `error` if none was given."""
+class WebsocketErrorResponse(_Response):
+    """Something went wrong: the client gets `{"status": "error", "error": …}`, without `error` if none was given.
 
-    __slots__ = ("_error",)
+    `exception` and `ctx` are for post functions, and are not sent: the exception that led to this answer, if one did,
+    and the event that it is the answer to.
+    """
 
-    def __init__(self, error: Any = UNSET) -> None:
+    __slots__ = ("_error", "ctx", "exception")
+
+    def __init__(
+        self,
+        error: Any = UNSET,
+        *,
+        exception: BaseException | None = None,
+        ctx: WebsocketContext[Any] | None = None,
+    ) -> None:
         self._error = error
+        self.exception = exception
+        self.ctx = ctx
 
     @property
     def error(self) -> Any:
@@ -52,5 +80,3 @@ class WebsocketErrorResponse(Envelope):
 
 
 AnyResponse = WebsocketResponse | WebsocketErrorResponse
-
-RESPONSES: Final = (WebsocketResponse, WebsocketErrorResponse)

@@ -1,175 +1,130 @@
-"""From a tree of controllers to a tuple of routes. Everything that can be wrong with a controller is refused here."""
+"""From a tree of controllers to a tuple of routes. What can be wrong with an event's method is refused here."""
 
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from whinny.errors import ConfigurationError
-from whinny.framework import Hook, ServiceManager, class_hooks, method_hooks
+from whinny.framework import (
+    BoundHook,
+    ControllerMethod,
+    ControllerNode,
+    Converter,
+    converter_for,
+    marked_methods,
+    resolve,
+    signature_of,
+    waits,
+)
 from whinny.protocol import RESERVED_EVENTS
 from whinny.websocket.context import WebsocketContext
-from whinny.websocket.decorators import EVENT, PayloadValidation, SubController
+from whinny.websocket.decorators import EVENT
+from whinny.websocket.validation import refuse_payload
 
-ROOT_ONLY: Final = ("handle_error", "options", "namespace", "adapter")
-"""What has a meaning on a root controller alone."""
+Caller = Callable[[WebsocketContext[Any]], Any]
 
-
-@dataclass(frozen=True, slots=True)
-class BoundHook:
-    """A hook with the controller that bears it."""
-
-    function: Hook
-    controller: object
+_RULE: Final = "it must take (self), (self, ctx) or (self, ctx, payload, *more)"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An event and all that happens on it.
+    """An event and all that happens on it: the hooks, from the root class's to the method's own, then the method.
 
-    `arguments` says what the method takes: 0 for `(self)`, 1 for `(self, ctx)`, more with the payload and what the
-    client sent behind it, None for all of that.
+    `call` calls the method with as much of the event as it takes. `payload` is the type that the method declares for
+    its payload; `waits` says whether a hook or the method is a coroutine function.
     """
 
     event_name: str
-    controller_name: str
-    method_name: str
     controller: object
-    method: Callable[..., Any]
-    arguments: int | None
+    method_name: str
     hooks: tuple[BoundHook, ...]
+    call: Caller
+    payload: Any
     waits: bool
+
+    @property
+    def controller_name(self) -> str:
+        """The name of the controller's class."""
+        return type(self.controller).__name__
 
     @property
     def name(self) -> str:
         """The method's name with that of its class."""
         return f"{self.controller_name}.{self.method_name}"
 
-    def call(self, ctx: WebsocketContext[Any]) -> Any:
-        """Call the method. What the client did not send is None; what the method does not take is left out."""
-        if self.arguments == 2:
-            return self.method(ctx, ctx.payload)
-        if self.arguments == 1:
-            return self.method(ctx)
-        if self.arguments == 0:
-            return self.method()
-        if self.arguments is None:
-            return self.method(ctx, *(ctx.args or (None,)))
-        wanted = self.arguments - 1
-        return self.method(ctx, *ctx.args[:wanted], *[None] * (wanted - len(ctx.args)))
 
-
-@dataclass(frozen=True, slots=True)
-class ControllerTree:
-    """All controllers of a root, the root first, and their routes by event name."""
-
-    controllers: tuple[object, ...]
-    routes: dict[str, Route]
-
-
-def build_tree(root: object, services: ServiceManager) -> ControllerTree:
-    """The routes of a root controller. Raises ConfigurationError that names class and method."""
+def routes_of(tree: ControllerNode) -> tuple[Route, ...]:
+    """All routes under a root. Raises ConfigurationError that names class and method."""
     routes: dict[str, Route] = {}
-    controllers: list[object] = []
-    for prefix, controller, hooks in _walk(root, "", (), services, ()):
-        if not any(controller is known for known in controllers):
-            controllers.append(controller)
-        for route in _routes_of(controller, prefix, hooks):
+    for node in tree.walk():
+        for method in marked_methods(node.controller, EVENT):
+            route = _route(node, method)
             if (other := routes.get(route.event_name)) is not None:
                 raise ConfigurationError(
                     f"Two methods handle the event {route.event_name!r}: {other.name} and {route.name}."
                 )
             routes[route.event_name] = route
-    return ControllerTree(tuple(controllers), routes)
+    return tuple(routes.values())
 
 
-def _walk(
-    controller: object, prefix: str, hooks: tuple[BoundHook, ...], services: ServiceManager, path: tuple[type, ...]
-) -> Iterator[tuple[str, object, tuple[BoundHook, ...]]]:
-    cls = type(controller)
-    if cls in path:
-        raise ConfigurationError(f"{cls.__name__} is a sub-controller of itself.")
-    hooks = (*hooks, *(_bind(hook, controller, cls.__name__) for hook in class_hooks(cls)))
-    yield prefix, controller, hooks
-    children: Any = getattr(controller, "sub_controllers", ())
-    if not isinstance(children, Sequence):
-        raise ConfigurationError(f"{cls.__name__}.sub_controllers must be a tuple of controllers, not {children!r}.")
-    for child in children:
-        entry = child if isinstance(child, SubController) else SubController("", child)
-        _refuse_root_only(entry.controller)
-        inner: object = services.get(entry.controller)
-        yield from _walk(inner, prefix + entry.prefix, hooks, services, (*path, cls))
-
-
-def _routes_of(controller: object, prefix: str, hooks: tuple[BoundHook, ...]) -> Iterator[Route]:
-    cls = type(controller)
-    seen: set[str] = set()
-    for owner in reversed(cls.__mro__):
-        for name, function in vars(owner).items():
-            event = getattr(function, EVENT, None)
-            if event is None or name in seen:
-                continue
-            seen.add(name)
-            if getattr(controller, name) is None:
-                continue  # a subclass has taken the event away
-            yield _route(controller, name, prefix, hooks)
-
-
-def _route(controller: object, name: str, prefix: str, hooks: tuple[BoundHook, ...]) -> Route:
-    cls = type(controller)
-    where = f"{cls.__name__}.{name}"
-    versions = [vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)]
-    if isinstance(versions[0], (staticmethod, classmethod)):
-        raise ConfigurationError(f"{where} handles an event and must be a method, neither static nor of the class.")
-    decorated = next(function for function in versions if hasattr(function, EVENT))
-    event = prefix + getattr(decorated, EVENT)
+def _route(node: ControllerNode, method: ControllerMethod) -> Route:
+    event = node.prefix + method.mark
     if event in RESERVED_EVENTS:
-        raise ConfigurationError(f"{where} handles the event {event!r}, whose name is reserved.")
-    own = next((method_hooks(function) for function in versions if method_hooks(function)), ())
-    method = getattr(controller, name)
-    all_hooks = (*hooks, *(_bind(hook, controller, where) for hook in own))
+        raise ConfigurationError(f"{method.where} handles the event {event!r}, whose name is reserved.")
+    hooks = (*node.hooks, *method.hooks)
+    call, payload = _caller(method.function, method.where)
     return Route(
         event_name=event,
-        controller_name=cls.__name__,
-        method_name=name,
-        controller=controller,
-        method=method,
-        arguments=_count_arguments(method, where),
-        hooks=all_hooks,
-        waits=any(map(inspect.iscoroutinefunction, (method, *(hook.function for hook in all_hooks)))),
+        controller=node.controller,
+        method_name=method.name,
+        hooks=hooks,
+        call=call,
+        payload=payload,
+        waits=any(waits(function) for function in (method.function, *(hook.function for hook in hooks))),
     )
 
 
-def _bind(hook: Hook, controller: object, where: str) -> BoundHook:
-    function = hook.bind(controller, where) if isinstance(hook, PayloadValidation) else hook
-    return BoundHook(function, controller)
+def _caller(method: Callable[..., Any], where: str) -> tuple[Caller, Any]:
+    """What calls the method with what it takes of an event, and the type that it declares for the payload."""
+    signature = signature_of(method)
+    parameters = list(signature.parameters.values()) if signature is not None else []
+    more = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
+    named = parameters[:-1] if more else parameters
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if signature is None or len(named) > 2 or (more and len(named) != 2) or any(x.kind not in plain for x in named):
+        raise ConfigurationError(f"{where} takes {signature}: {_RULE}.")
+    if not named:
+        return lambda ctx: method(), Any
+    if len(named) == 1:
+        return method, Any
+    parameter = named[1]
+    declared = Any if parameter.annotation is parameter.empty else resolve(parameter.annotation, method, where)
+    caller = _call_with_payload(method, more, converter_for(declared, where))
+    return caller if parameter.default is parameter.empty else _unless_missing(caller, method), declared
 
 
-def _count_arguments(method: Callable[..., Any], where: str) -> int | None:
-    parameters = list(_signature(method).parameters.values())
-    positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    rest = any(each.kind is each.VAR_POSITIONAL for each in parameters)
-    others = any(each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD) for each in parameters)
-    if others or (rest and len(positional) != 2):
-        raise ConfigurationError(
-            f"{where} takes ({', '.join(map(str, parameters))}): it must take (self), (self, ctx) or "
-            "(self, ctx, payload, *more)."
-        )
-    return None if rest else len(positional)
+def _call_with_payload(method: Callable[..., Any], more: bool, convert: Converter | None) -> Caller:
+    if convert is None:
+        if more:
+            return lambda ctx: method(ctx, ctx.payload, *ctx.args[1:])
+        return lambda ctx: method(ctx, ctx.payload)
+
+    def call(ctx: WebsocketContext[Any]) -> Any:
+        payload, errors = convert(ctx.payload)
+        if errors:
+            return refuse_payload(errors)
+        return method(ctx, payload, *ctx.args[1:]) if more else method(ctx, payload)
+
+    return call
 
 
-def _signature(method: Callable[..., Any]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):  # annotations may name what is imported for type checkers alone
-        from annotationlib import Format
+def _unless_missing(caller: Caller, method: Callable[..., Any]) -> Caller:
+    """The method's own default stands for a payload that the client has not sent."""
 
-        return inspect.signature(method, annotation_format=Format.FORWARDREF)
-    return inspect.signature(method)
+    def call(ctx: WebsocketContext[Any]) -> Any:
+        return method(ctx) if not ctx.args and ctx.payload is None else caller(ctx)
 
-
-def _refuse_root_only(cls: type) -> None:
-    for name in ROOT_ONLY:
-        if hasattr(cls, name):
-            raise ConfigurationError(f"{cls.__name__}.{name} has no meaning: {cls.__name__} is no root controller.")
+    return call

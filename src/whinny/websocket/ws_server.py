@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from whinny.errors import ConfigurationError, ServerNotAttached
 from whinny.framework import ServiceManager, dependency
 from whinny.server import Server, ServerOptions
 from whinny.serving import Lifecycle
+
+if TYPE_CHECKING:
+    from whinny.cluster import AdapterFactory
 
 
 class WsServer:
@@ -15,6 +20,7 @@ class WsServer:
 
     def __init__(self) -> None:
         self._io: Server | None = None
+        self._adapter: AdapterFactory | None = None
         self._lifecycle: Lifecycle | None = None
 
     @property
@@ -31,15 +37,20 @@ class WsServer:
     def io(self, server: Server) -> None:
         self._io = server
 
-    def open(self, options: ServerOptions, where: str) -> tuple[Server, Lifecycle]:
-        """The server for a root controller. Raises ConfigurationError when another root has other options."""
+    def open(self, options: ServerOptions, adapter: AdapterFactory | None, where: str) -> tuple[Server, Lifecycle]:
+        """The server for a root controller. Raises ConfigurationError when another root differs in what they share."""
         if self._io is None:
-            self._io = Server(options)
-        elif differences := self._io.options.differences(options):
-            raise ConfigurationError(
-                f"{where} has other options than the root that was attached before it: {', '.join(differences)}. "
-                "All roots of a ServiceManager share one server."
-            )
+            self._io = Server(options, adapter=adapter)
+            self._adapter = adapter
+        else:
+            differences = self._io.options.differences(options)
+            if self._adapter != adapter:
+                differences.append("adapter")
+            if differences:
+                raise ConfigurationError(
+                    f"{where} has other options than the root that was attached before it: {', '.join(differences)}. "
+                    "All roots of a ServiceManager share one server."
+                )
         if self._lifecycle is None:
             self._lifecycle = Lifecycle(self._io, self.services.boot, self.services.close)
         return self._io, self._lifecycle

@@ -1,4 +1,4 @@
-"""One run of an event's coroutine, with or without a task.
+"""One run of hooks and method, with or without a task.
 
 When nothing in it waits it is run without a task (see `server.events`). Should something wait all the same, it yields
 once first, and whoever drives it goes on with it in a task of its own.

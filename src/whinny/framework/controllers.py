@@ -1,0 +1,129 @@
+"""The controllers under a root as a tree, and the decorated methods of each: what HTTP and WebSocket routing share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from whinny.errors import ConfigurationError
+from whinny.framework.hooks import BoundHook, bind_hook, class_hooks, method_hooks
+from whinny.framework.services import ServiceManager
+
+
+@dataclass(frozen=True, slots=True)
+class SubController:
+    """A controller under a prefix."""
+
+    prefix: str
+    controller: type
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError when one of them is something else."""
+        if not isinstance(self.prefix, str) or not isinstance(self.controller, type):
+            raise ConfigurationError(
+                f"A sub-controller needs a prefix and a class, not {self.prefix!r} and {self.controller!r}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerNode:
+    """A controller in its place: with the prefixes and the class hooks of all from the root down to it."""
+
+    controller: object
+    prefix: str
+    hooks: tuple[BoundHook, ...]
+    children: tuple[ControllerNode, ...]
+
+    def walk(self) -> Iterator[ControllerNode]:
+        """This one, then all below it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerMethod:
+    """A method that bears a mark, bound to its controller, with its own hooks."""
+
+    name: str
+    where: str
+    function: Callable[..., Any]
+    mark: Any
+    hooks: tuple[BoundHook, ...]
+
+
+def controller_tree(root: object, services: ServiceManager, root_only: Sequence[str]) -> ControllerNode:
+    """The tree under a root; the controllers are the manager's services.
+
+    `root_only` names what none but the root may have. Raises ConfigurationError that names the class.
+    """
+    return _node(root, "", (), services, root_only, ())
+
+
+def _node(
+    controller: object,
+    prefix: str,
+    above: tuple[BoundHook, ...],
+    services: ServiceManager,
+    root_only: Sequence[str],
+    path: tuple[type, ...],
+) -> ControllerNode:
+    cls = type(controller)
+    if cls in path:
+        raise ConfigurationError(f"{cls.__name__} is a sub-controller of itself.")
+    hooks = (*above, *(bind_hook(hook, controller, cls.__name__) for hook in class_hooks(cls)))
+    entries: Any = getattr(controller, "sub_controllers", ())
+    if not isinstance(entries, (tuple, list)):
+        raise ConfigurationError(f"{cls.__name__}.sub_controllers must be a tuple of controllers, not {entries!r}.")
+    children = []
+    for entry in entries:
+        if not isinstance(entry, (SubController, type)):
+            raise ConfigurationError(f"{cls.__name__}.sub_controllers has {entry!r} in it, which is no controller.")
+        sub = entry if isinstance(entry, SubController) else SubController("", entry)
+        _refuse(sub.controller, root_only)
+        child: object = services.get(sub.controller)
+        children.append(_node(child, prefix + sub.prefix, hooks, services, root_only, (*path, cls)))
+    return ControllerNode(controller, prefix, hooks, tuple(children))
+
+
+def _refuse(cls: type, root_only: Sequence[str]) -> None:
+    for name in root_only:
+        if hasattr(cls, name):
+            raise ConfigurationError(f"{cls.__name__}.{name} has no meaning: {cls.__name__} is no root controller.")
+
+
+def marked_methods(controller: object, mark: str) -> Iterator[ControllerMethod]:
+    """The methods of a controller that bear a mark, its parents' among them, each once.
+
+    An override that bears none keeps the mark and the hooks of what it overrides. Raises ConfigurationError that names
+    class and method.
+    """
+    cls = type(controller)
+    seen: set[str] = set()
+    for owner in reversed(cls.__mro__):
+        for name, function in vars(owner).items():
+            if name in seen or not hasattr(_plain(function), mark):
+                continue
+            seen.add(name)
+            if getattr(controller, name) is not None:  # else a subclass has taken it away
+                yield _marked(controller, name, mark)
+
+
+def _marked(controller: object, name: str, mark: str) -> ControllerMethod:
+    cls = type(controller)
+    where = f"{cls.__name__}.{name}"
+    versions = [vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)]
+    if isinstance(versions[0], (staticmethod, classmethod)):
+        raise ConfigurationError(f"{where} must be a method, neither static nor of the class.")
+    function = getattr(controller, name)
+    if not callable(function):
+        raise ConfigurationError(f"{where} must be a method, as it is in a parent class, not {function!r}.")
+    marked = next(version for version in map(_plain, versions) if hasattr(version, mark))
+    hooks = next((method_hooks(version) for version in map(_plain, versions) if method_hooks(version)), ())
+    bound = tuple(bind_hook(hook, controller, where) for hook in hooks)
+    return ControllerMethod(name, where, function, getattr(marked, mark), bound)
+
+
+def _plain(function: Any) -> Any:
+    return function.__func__ if isinstance(function, (staticmethod, classmethod)) else function

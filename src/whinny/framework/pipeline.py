@@ -1,0 +1,140 @@
+"""The way of a request or an event: hooks, method, post functions, and what errors become on each step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+
+if TYPE_CHECKING:
+    from whinny.framework.errors import ErrorHandler
+    from whinny.framework.hooks import BoundHook
+    from whinny.framework.run import Run
+    from whinny.framework.services import ServiceManager
+
+
+class Context(Protocol):
+    """What is needed of a context."""
+
+    controller: Any
+    controller_name: str
+    controller_method_name: str
+
+    def log_extra(self) -> dict[str, Any]:
+        """What a log record of it carries."""
+        ...
+
+
+C = TypeVar("C", bound=Context)
+R = TypeVar("R")
+In = TypeVar("In", contravariant=True)
+
+PostFunction = Callable[[R | None], Awaitable[None] | None]
+"""Runs after the method, with the response."""
+
+
+class Endpoint(Protocol[In]):
+    """A method of a controller, and the hooks before it."""
+
+    @property
+    def name(self) -> str:
+        """Class and method, for messages."""
+        ...
+
+    @property
+    def controller(self) -> object:
+        """The controller whose method it is."""
+
+    @property
+    def hooks(self) -> tuple[BoundHook, ...]:
+        """From the root class's to the method's own."""
+        ...
+
+    @property
+    def call(self) -> Callable[[In], Any]:
+        """Calls the method; gives what the method gives."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Responses(Generic[R]):
+    """What counts as a response of one kind of controllers, and whether a method may do without one."""
+
+    types: tuple[type[R], ...]
+    optional: bool
+
+    def refuse_result(self, result: object, where: str) -> TypeError:
+        """The error of a method that returned something else."""
+        return TypeError(f"{where} returned {kind(result)}: it must return {self._listed(self.optional)}.")
+
+    def refuse_hook_result(self, result: object, where: str) -> TypeError:
+        """The error of a hook that returned something else."""
+        listed = self._listed(False)
+        return TypeError(f"A hook of {where} returned {kind(result)}: it must return None, {listed} or a function.")
+
+    def _listed(self, optional: bool) -> str:
+        names = [f"a {each.__name__}" for each in self.types] + (["None"] if optional else [])
+        return " or ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def kind(value: object) -> str:
+    """What a value is, in words that show nothing of it."""
+    return "None" if value is None else f"an object of the type {type(value).__name__}"
+
+
+class Pipeline(Generic[C, R]):
+    """Runs endpoints. An error on any step is answered by the error handler, and post functions run all the same."""
+
+    __slots__ = ("_errors", "_responses", "_services")
+
+    def __init__(self, services: ServiceManager, responses: Responses[R], errors: ErrorHandler[C, R]) -> None:
+        self._services = services
+        self._responses = responses
+        self._errors = errors
+
+    async def run(self, run: Run, endpoint: Endpoint[C], ctx: C) -> R | None:
+        """The response; None where a method may return that."""
+        posts: list[PostFunction[R]] = []
+        responses = self._responses.types
+        response: R | None = None
+        try:
+            for hook in endpoint.hooks:
+                ctx.controller = hook.controller
+                result = hook.function(ctx, self._services)
+                if result is None:
+                    continue
+                if inspect.isawaitable(result):
+                    result = await run.settle(result)
+                if isinstance(result, responses):
+                    response = result
+                    break
+                if callable(result):
+                    posts.append(cast("PostFunction[R]", result))
+                elif result is not None:
+                    raise self._responses.refuse_hook_result(result, endpoint.name)
+            else:
+                ctx.controller = endpoint.controller
+                response = await self._call(run, endpoint, ctx)
+        except BaseException as error:
+            response = await self._errors.respond(run, error, ctx)
+        for post in reversed(posts):
+            try:
+                later = post(response)
+                if inspect.isawaitable(later):
+                    await run.settle(later)
+            except BaseException as error:
+                response = await self._errors.respond(run, error, ctx)
+        return response
+
+    async def _call(self, run: Run, endpoint: Endpoint[C], ctx: C) -> R | None:
+        answer = endpoint.call(ctx)
+        if isinstance(answer, self._responses.types):
+            return answer
+        if answer is not None and inspect.isawaitable(answer):
+            answer = await run.settle(answer)
+            if isinstance(answer, self._responses.types):
+                return answer
+        if answer is None and self._responses.optional:
+            return None
+        raise self._responses.refuse_result(answer, endpoint.name)

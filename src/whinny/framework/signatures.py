@@ -1,0 +1,72 @@
+"""Signatures and annotations of an app author's functions, looked at once, when a controller is attached."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from whinny.errors import ConfigurationError
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """The signature, with annotations that may be unresolved; None for something written in C that does not tell."""
+    try:
+        if sys.version_info >= (3, 14):  # annotations may name what is imported for type checkers alone
+            from annotationlib import Format
+
+            return inspect.signature(function, annotation_format=Format.FORWARDREF)
+        return inspect.signature(function)
+    except (ValueError, TypeError):
+        return None
+
+
+def count_positional(function: Callable[..., Any], most: int) -> int | None:
+    """How many positional arguments to call it with, `most` at most; None where it takes none of these numbers.
+
+    A parameter with a default counts. `*args` takes all.
+    """
+    signature = signature_of(function)
+    if signature is None:
+        return most
+    for count in range(most, -1, -1):
+        try:
+            signature.bind(*[None] * count)
+        except TypeError:
+            continue
+        return count
+    return None
+
+
+def resolve(annotation: Any, function: Callable[..., Any], where: str) -> Any:
+    """The type that an annotation of a function's parameter means.
+
+    Raises ConfigurationError, which names `where`, when it names something that is not there when the program runs.
+    """
+    plain: Any = inspect.unwrap(getattr(function, "__func__", function))
+    namespace = getattr(plain, "__globals__", {})
+    cells = dict(zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True))
+    local = {name: cell.cell_contents for name, cell in cells.items() if _filled(cell)}
+    holder: Any = SimpleNamespace(__annotations__={"it": annotation})
+    try:
+        return typing.get_type_hints(holder, namespace, local, include_extras=True)["it"]
+    except Exception as error:
+        raise ConfigurationError(
+            f"{where} has the annotation {_shown(annotation)}, which cannot be resolved: {error}. What it names must "
+            "be there when the program runs: imported not only under TYPE_CHECKING, and defined outside of functions."
+        ) from error
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(annotation: Any) -> str:
+    return repr(annotation) if not isinstance(annotation, type) else annotation.__qualname__

@@ -1,0 +1,65 @@
+"""The routes of an app as a table, for `whinny routes`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from whinny.errors import ConfigurationError
+from whinny.logs import escape
+from whinny.serving import SocketIOApp
+from whinny.websocket.dispatch import Dispatcher
+from whinny.websocket.routing import Route
+
+_HEAD = ("namespace", "event", "controller", "method", "hooks", "payload")
+
+
+def list_routes(app: Any) -> str:
+    """The events of an app that `attach` gave, or that one is mounted in: a line each, in order of their names.
+
+    Raises ConfigurationError when there is no such app in it.
+    """
+    servers = {id(found.server): found.server for found in _apps(app, set())}
+    if not servers:
+        raise ConfigurationError("There is no Socket.IO app here: name the app that attach() gave.")
+    rows = [
+        _row(namespace.name, route)
+        for server in servers.values()
+        for namespace in server.namespaces.values()
+        if isinstance(namespace.handler, Dispatcher)
+        for route in namespace.handler.routes
+    ]
+    return _table([_HEAD, *sorted(rows)])
+
+
+def _apps(app: Any, seen: set[int]) -> Iterator[SocketIOApp]:
+    """The Socket.IO apps in an app, in the routes of a router and behind middleware."""
+    if app is None or id(app) in seen:
+        return
+    seen.add(id(app))
+    if isinstance(app, SocketIOApp):
+        yield app
+        yield from _apps(app.inner, seen)
+        return
+    yield from _apps(getattr(app, "app", None), seen)
+    routes = getattr(app, "routes", ())
+    for route in routes if isinstance(routes, (list, tuple)) else ():
+        yield from _apps(route, seen)
+
+
+def _row(namespace: str, route: Route) -> tuple[str, ...]:
+    hooks = ", ".join(hook.name for hook in route.hooks)
+    return (namespace, escape(route.event_name), route.controller_name, route.method_name, hooks, _shown(route.payload))
+
+
+def _shown(payload: Any) -> str:
+    if payload is Any:
+        return "Any"
+    return payload.__name__ if type(payload) is type else str(payload).replace("typing.", "")
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
