@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import socket
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +27,7 @@ from whinny import (
     validate_payload,
 )
 from whinny.framework import SchemaValidator
+from whinny.framework.schema import LARGE
 
 
 def errors(schema: Any, value: Any) -> list[dict[str, Any]]:
@@ -375,3 +379,118 @@ def test_other_drafts() -> None:
 def test_the_work_and_the_answer_are_bounded(schema: Any, value: Any) -> None:
     """Whatever a client sends, it is looked at a few times and answered with a hundred errors at most."""
     assert 1 <= len(SchemaValidator(schema).errors(value)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"type": "number"}}, ["1"] * 200_000),
+        (
+            {"items": {"type": "object", "properties": {"a": {"default": 1}}, "additionalProperties": False}},
+            [{"b": 1}] * 50_000,
+        ),
+        ({"additionalProperties": False}, {str(number): 1 for number in range(50_000)}),
+        ({"items": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}}, ["1"] * 100_000),
+        ({"anyOf": [{"items": {"type": "boolean"}}, {"items": {"minimum": 5}}]}, [1] * 200_000),
+        ({"contains": {"type": "boolean"}}, [5] * 100_000),
+        ({"type": "number"}, "1" * 1_000_000),
+        ({"type": "integer"}, "0x" + "1" * 1_000_000),
+        ({"type": "number"}, " " * 1_000_000 + "x"),
+    ],
+)
+def test_the_work_of_changing_is_bounded(schema: Any, value: Any) -> None:
+    """A megabyte is changed and checked in about a second, whatever it is."""
+    validator = SchemaValidator(schema, coerce_types=True, use_defaults=True, remove_additional=True)
+    started = time.process_time()
+    _, found = validator.check(value)
+    assert len(found) <= 100
+    assert len(validator.errors(value)) <= 100
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("levels", [1, 100, 150, 256, 900])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": ["array", "number"], "items": {"$ref": "#"}},
+        {"anyOf": [{"type": "number"}, {"type": "array", "items": {"$ref": "#"}}]},
+        {
+            "oneOf": [{"$ref": "#/$defs/many"}, {"type": "number"}],
+            "$defs": {"many": {"items": {"$ref": "#"}, "type": "array"}},
+        },
+        {"items": {"not": {"not": {"$ref": "#"}}}},
+    ],
+)
+def test_deep_payloads_can_be_changed(schema: Any, levels: int) -> None:
+    """What is too deep to look into is refused, and crashes nothing."""
+    value: Any = 5
+    for _ in range(levels):
+        value = [value]
+    changed, found = SchemaValidator(schema, coerce_types=True).check(value)
+    assert found if changed != value else len(found) <= 1
+    assert found == [] or levels > 100
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
+        {"allOf": [{"$ref": "#"}], "anyOf": [{"$ref": "#"}]},
+    ],
+)
+def test_a_schema_that_leads_in_circles(schema: Any) -> None:
+    """References that never come to an end ask nothing of a value."""
+    assert SchemaValidator(schema, coerce_types=True).check(5) == (5, [])
+    assert errors(schema, 5) == []
+
+
+@pytest.mark.parametrize("keyword", ["$ref", "$schema"])
+def test_nothing_is_fetched(keyword: str) -> None:
+    """A schema that leads to an address is refused, and nobody is asked for it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/schema"
+        with pytest.raises(ConfigurationError, match=r"^Here\.go has a JSON Schema"):
+            SchemaValidator({"properties": {"a": {keyword: address}}} | {keyword: address}, "Here.go")
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_no_file_is_read(tmp_path: Path) -> None:
+    """A schema that leads to a file is refused, though the file is there and is a schema."""
+    file = tmp_path / "schema.json"
+    file.write_text("{}")
+    with pytest.raises(ConfigurationError):
+        SchemaValidator({"$ref": file.as_uri()})
+
+
+def test_unmatched_references_are_refused() -> None:
+    """References to nowhere are found when the schema is compiled, wherever they stand."""
+    for nowhere in ("#/$defs/a", "#a", "other", "/absolute"):
+        with pytest.raises(ConfigurationError):
+            SchemaValidator({"properties": {"a": {"anyOf": [{"$ref": nowhere}]}}})
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        ({"unevaluatedProperties": False}, {"a": 1}, "must NOT have unevaluated properties"),
+        ({"prefixItems": [{}], "items": False}, [[1], [1]], "must NOT have more than 1 items"),
+        ({"items": False}, [[1], [1]], "boolean schema is false"),
+        ({"dependentRequired": {"a": ["b"]}}, {"a": 1}, "must have property b when property a is present"),
+        ({"prefixItems": [{}, {}], "unevaluatedItems": False}, [1, 2, 3], "must NOT have more than 2 items"),
+        ({"prefixItems": [{}]}, [], None),
+        ({"items": {"not": {"type": "number"}}}, [1], "must NOT be valid"),
+        ({"contains": {"type": "null"}}, [1], "must contain at least 1 valid item(s)"),
+        ({"properties": {"items": False}}, {"items": 1}, "boolean schema is false"),
+        ({"properties": {"type": {"type": "string"}}}, {"type": 1}, "must be string"),
+        ({"oneOf": [{"type": "object"}, {"type": "array"}, {}]}, [], "must match exactly one schema in oneOf"),
+        ({"propertyNames": {"maxLength": 0}}, {"a": 1}, "must NOT have more than 0 characters"),
+    ],
+)  # fmt: skip
+def test_the_one_error_of_a_large_payload(schema: Any, value: Any, expected: str | None) -> None:
+    """It is in Ajv's words, too."""
+    large = {"properties": {"a": schema, "b": {"type": "string"}}}
+    found = SchemaValidator(large).errors({"a": value, "b": "x" * LARGE})
+    assert [each["message"] for each in found] == ([] if expected is None else [expected])

@@ -1,6 +1,5 @@
 """What HTTP and WebSocket controllers share: services, hooks, routing, the pipeline, validation, errors, settings."""
 
-from whinny.framework.ajv import AjvError
 from whinny.framework.controllers import (
     ControllerMethod,
     ControllerNode,
@@ -13,10 +12,10 @@ from whinny.framework.hooks import BoundHook, ControllerHook, Hook, HookDecorato
 from whinny.framework.payload import Converter, converter_for
 from whinny.framework.pipeline import Pipeline, Responses
 from whinny.framework.run import Run
+from whinny.framework.schema import AjvError, Schema, SchemaValidator
 from whinny.framework.services import ServiceManager, dependency, find_services, services_of
 from whinny.framework.settings import Settings
 from whinny.framework.signatures import count_positional, resolve, signature_of
-from whinny.framework.validation import SchemaValidator
 
 __all__ = [
     "INTERNAL_ERROR",
@@ -32,6 +31,7 @@ __all__ = [
     "Pipeline",
     "Responses",
     "Run",
+    "Schema",
     "SchemaValidator",
     "ServiceManager",
     "Settings",

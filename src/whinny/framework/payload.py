@@ -17,9 +17,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from whinny.errors import ConfigurationError
-from whinny.framework.ajv import MOST_ERRORS, AjvError
 from whinny.framework.pydantic_errors import translate_pydantic
-from whinny.framework.validation import SchemaValidator
+from whinny.framework.schema import MOST_ERRORS, AjvError, SchemaValidator
 
 _NOTHING_ASKED: Final = (Any, object)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from whinny.framework import AjvError, ControllerHook, Hook, HookDecorator, SchemaValidator, ServiceManager
+from whinny.framework import AjvError, ControllerHook, Hook, HookDecorator, Schema, SchemaValidator, ServiceManager
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.response import WebsocketErrorResponse
-
-Schema = dict[str, Any] | bool
 
 
 def refuse_payload(errors: list[AjvError]) -> WebsocketErrorResponse:
@@ -56,9 +54,8 @@ class _PayloadValidation(ControllerHook):
     def bind(self, controller: object, where: str) -> Hook:
         """The hook with the schema for this controller."""
         schema = self._schema(controller) if callable(self._schema) else self._schema
-        if any(self._switches.values()):
-            return _change_and_check(SchemaValidator(schema, where, **self._switches))
-        return _check(SchemaValidator(schema, where))
+        validator = SchemaValidator(schema, where, **self._switches)
+        return _change_and_check(validator) if any(self._switches.values()) else _check(validator)
 
     def __call__(self, ctx: WebsocketContext[Any], services: ServiceManager) -> WebsocketErrorResponse | None:
         """Called alone, in a test; a schema function gets `ctx.controller`."""

@@ -8,15 +8,18 @@ like any other, and binary data or a foreign object is a value of no JSON type.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 import jsonschema_rs
 import msgspec
 
 from whinny.errors import ConfigurationError
-from whinny.framework.ajv import AjvError, Document, Run, compile_schema, explain
-from whinny.framework.changes import Changes
-from whinny.framework.references import Schema
+from whinny.framework.schema.changes import Changes
+from whinny.framework.schema.document import Document, compile_schema, mentions
+from whinny.framework.schema.explain import explain
+from whinny.framework.schema.references import Schema
+from whinny.framework.schema.run import AjvError, Run
 
 LARGE: Final = 16 * 1024
 """Bytes from which only the first error is looked for: all those of a megabyte would hold up everybody for seconds."""
@@ -33,7 +36,7 @@ class SchemaValidator:
     `remove_additional` takes out those that `additionalProperties: false` forbids.
     """
 
-    __slots__ = ("_changes", "_document", "_validator")
+    __slots__ = ("_changes", "_document", "_has_branches", "_validator")
 
     def __init__(
         self,
@@ -53,13 +56,15 @@ class SchemaValidator:
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{where} has a JSON Schema that is none: {error}") from error
         self._document = Document(schema)
+        self._has_branches = mentions(schema, ("anyOf", "oneOf"))
         self._changes = Changes(coerce_types, use_defaults, remove_additional)
 
     def check(self, value: Any) -> tuple[Any, list[AjvError]]:
         """The value, changed as the switches say, and its errors, as those of `errors`.
 
         The value that is given stays as it is: what changes is a copy, in which binary data and foreign objects are
-        the same. Without switches, and where there is nothing to change, the value itself is returned.
+        the same. Without switches, and where there is nothing to change, the value itself is returned. What has no
+        errors fits the schema, also where a change came after a keyword had looked, which Ajv does not make sure of.
         """
         if not self._changes:
             return value, self.errors(value)
@@ -69,7 +74,7 @@ class SchemaValidator:
         except RecursionError:
             return value, [_no_json()]
         changed = run.root.value if run.changed else value
-        return changed, errors or (self.errors(changed) if run.changed else [])
+        return changed, errors or self.errors(changed)
 
     def errors(self, value: Any) -> list[AjvError]:
         """The errors of a value, as Ajv 8 writes them with `allErrors`, in any order; none when it fits.
@@ -84,8 +89,13 @@ class SchemaValidator:
         return self._errors_of_json(value)
 
     def _errors_of_json(self, value: Any) -> list[AjvError]:
+        errors: list[AjvError] = []
         try:
-            errors = [] if _is_large(value) else Run(self._document, value, _NO_CHANGES).validate()
+            with suppress(RecursionError):
+                if not _is_large(value):
+                    errors = Run(self._document, value, _NO_CHANGES).validate()
+                elif self._has_branches:  # of which jsonschema-rs would collect all errors, which takes seconds
+                    errors = Run(self._document, value, _NO_CHANGES, most=1).validate()
             return errors or self._first_error(value)
         except (ValueError, TypeError, RecursionError):
             return [_no_json()]
@@ -132,9 +142,19 @@ def _plain(value: Any) -> tuple[Any, bool]:
     if value is None or isinstance(value, (int, float)):
         return value, True
     if isinstance(value, dict):
-        parts = {_SURROGATE.sub("\ufffd", str(key)): _plain(item) for key, item in value.items()}
-        return {key: part for key, (part, _) in parts.items()}, all(is_json for _, is_json in parts.values())
-    if isinstance(value, (list, tuple)):
-        items = [_plain(item) for item in value]
-        return [item for item, _ in items], all(is_json for _, is_json in items)
-    return value, False
+        parts, is_json = _plain(list(value.values()))
+        return dict(zip((_SURROGATE.sub("\ufffd", str(key)) for key in value), parts, strict=True)), is_json
+    if not isinstance(value, (list, tuple)):
+        return value, False
+    items, are_json = [], True
+    for item in value:
+        if type(item) not in _NUMBERS:
+            plain, is_json = _plain(item)
+            items.append(plain)
+            are_json &= is_json
+        else:
+            items.append(item)
+    return items, are_json
+
+
+_NUMBERS: Final = frozenset({int, float, bool, type(None)})

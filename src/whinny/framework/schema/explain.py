@@ -1,0 +1,78 @@
+"""What Ajv would say of the one error that jsonschema-rs has told: for values too large to look at whole."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+from whinny.framework.schema.changes import Changes
+from whinny.framework.schema.document import Document, Node, Path, quoted
+from whinny.framework.schema.keywords import CHECKS
+from whinny.framework.schema.places import Place, escape
+from whinny.framework.schema.run import AjvError, EnoughError, Run
+
+
+def explain(document: Document, error: Any, value: Any) -> list[AjvError]:
+    """What Ajv would say of one error of jsonschema-rs, found by looking at its place alone."""
+    path, keyword = _keyword_of(error.schema_path)
+    schema = _lookup(document.schema, path)
+    if not isinstance(schema, (dict, bool)) or (keyword and keyword not in Node(document, schema, "", "").schema):
+        return [_unknown_error(error)]
+    around = "#" + "".join("/" + quoted(part, safe="$") for part in path)
+    node = Node(document, schema, document.references.base_of(schema), around)
+    place = Place(value)
+    for part in error.instance_path:
+        place = place.at(part)
+    if keyword == "items" and type(error.kind).__name__ == "FalseSchema" and place.up is not None:
+        place = place.up  # the error is of the item, Ajv's of the array
+    run = Run(document, None, Changes(), most=1)
+    with suppress(EnoughError):
+        run.fail_as(error, keyword, node, place)
+    return run.errors or [_unknown_error(error)]
+
+
+def _keyword_of(path: Path) -> tuple[Path, str]:
+    """Where the schema stands whose keyword failed, and the keyword; an empty one when the schema itself is false."""
+    start = 0
+    while start < len(path):
+        keyword = str(path[start])
+        has_name = keyword in _BY_NAME or isinstance((path[start + 1 : start + 2] or [""])[0], int)
+        end = start + 1 + has_name
+        if (
+            keyword == "propertyNames"
+            or (end >= len(path) and keyword in _ASSERTING and not has_name)
+            or end > len(path)
+        ):
+            return path[:start], keyword
+        start = end
+    return path, ""
+
+
+_BY_NAME: Final = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}
+)
+"""Keywords with a schema for each name, which may be that of a keyword."""
+
+_ASSERTING: Final = frozenset({*CHECKS, "type"})
+"""Keywords that say something of a value, which `then` and `$defs` do not."""
+
+
+def _unknown_error(error: Any) -> AjvError:
+    path: Path = error.schema_path
+    keyword = str(path[-1]) if path else "false schema"
+    return {
+        "instancePath": "".join("/" + escape(part) for part in error.instance_path),
+        "schemaPath": "#" + "".join("/" + quoted(part, safe="$") for part in path),
+        "keyword": keyword,
+        "params": {},
+        "message": f'must pass "{keyword}" keyword validation',
+    }
+
+
+def _lookup(document: Any, path: Path) -> Any:
+    for part in path:
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
