@@ -111,3 +111,96 @@ def test_run_masks_errors(tmp_path: Path) -> None:
     with serve("masked_app:app", args=["--app-dir", str(tmp_path)]) as server:
         assert "a secret" not in wait_for_refusal(server.url, "An internal server error has occurred.")
         assert "a secret" in server.log
+
+
+# whinny routes
+
+LISTED = """
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from whinny import (
+    ServiceManager, Settings, SocketIOController, event_name, merge_websocket_hooks, websocket_hook, ws_controller,
+)
+
+def log_in(ctx, services): ...
+def check(ctx, services): ...
+
+class Users:
+    @event_name("create")
+    @merge_websocket_hooks(websocket_hook(check), websocket_hook(check))
+    def create(self, ctx, payload: dict[str, str]): ...
+
+    @event_name("\\x1b[31mred\\n")
+    def red(self): ...
+
+@websocket_hook(log_in)
+class Root(SocketIOController):
+    sub_controllers = (ws_controller("users ", Users),)
+
+class Admin(SocketIOController):
+    namespace = "/admin"
+
+    @event_name("stop")
+    def stop(self): ...
+
+services = ServiceManager({settings})
+app = services.get(Root).attach()
+services.get(Admin).attach()
+mounted = Starlette(routes=[Mount("/api", app=app)])
+nothing = Starlette()
+"""
+
+TABLE = """\
+namespace  event                controller  method  hooks                 payload
+/          users \\x1b[31mred\\n  Users       red     log_in                Any
+/          users create         Users       create  log_in, check, check  dict[str, str]
+/admin     stop                 Admin       stop                          Any
+"""
+
+
+def routes(folder: Path, target: str, *args: str, settings: str = "Settings()") -> subprocess.CompletedProcess[str]:
+    """`whinny routes` of the app above, in a folder."""
+    (folder / "listed.py").write_text(LISTED.replace("{settings}", settings))
+    argv = [sys.executable, "-m", "whinny.cli", "routes", target, *args]
+    where = TESTS if args else folder
+    return subprocess.run(argv, cwd=where, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize("target", ["listed:app", "listed:mounted"])
+def test_routes_lists_the_events(tmp_path: Path, target: str) -> None:
+    """A line for each event of each namespace, of an app that is mounted in another one too."""
+    done = routes(tmp_path, target)
+    assert (done.stdout, done.stderr, done.returncode) == (TABLE, "", 0)
+
+
+def test_routes_looks_where_it_is_told(tmp_path: Path) -> None:
+    """`--app-dir` is the folder of the app, whatever the current one is."""
+    assert routes(tmp_path, "listed:app", "--app-dir", str(tmp_path)).stdout == TABLE
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("listed:nothing", "There is no Socket.IO app here: name the app that attach() gave."),
+        ("listed:services", "is no ASGI app but an object of the type ServiceManager"),
+        ("listed:other", "has no attribute 'other'"),
+        ("elsewhere:app", "There is no module 'elsewhere'"),
+        ("listed", "write it as module:attribute"),
+    ],
+)
+def test_routes_of_what_is_no_such_app(tmp_path: Path, target: str, words: str) -> None:
+    """One line says what is wrong, and the command fails."""
+    done = routes(tmp_path, target)
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith("Error: ")
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
+    """An app that reads its settings beside a broken `.env` tells which file it is, and shows no traceback."""
+    (tmp_path / ".env").write_bytes(b"\xff\xfe")
+    done = routes(tmp_path, "listed:app", settings="")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: The settings in {tmp_path / '.env'} cannot be read")
+    assert len(done.stderr.splitlines()) == 1

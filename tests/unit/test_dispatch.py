@@ -412,7 +412,7 @@ async def test_what_a_post_function_returns_is_ignored() -> None:
 
     class Controller(SocketIOController):
         @event_name("go")
-        @websocket_hook(lambda ctx, services: lambda response: 5)
+        @websocket_hook(lambda ctx, services: lambda response: 5)  # type: ignore[arg-type, return-value]
         def go(self) -> WebsocketResponse:
             return WebsocketResponse()
 
@@ -619,11 +619,11 @@ async def test_a_cancellation_after_the_method_stays_there(place: str) -> None:
         raise asyncio.CancelledError
 
     class Controller(controller_that_fails("method" if place == "handle_error" else "nowhere", False)):  # type: ignore[misc]
-        handle_error = cancelled if place == "handle_error" else SocketIOController.handle_error
+        handle_error = cancelled if place == "handle_error" else SocketIOController.handle_error  # pyright: ignore
 
         @websocket_hook(lambda ctx, services: cancelled if place == "post function" else None)
         def go(self) -> Any:
-            return super().go()
+            return super().go()  # pyright: ignore
 
     assert await ask(Controller, "go") == MASKED
 
@@ -866,7 +866,7 @@ async def test_what_on_connection_emits_follows_the_connect_packet(later: bool) 
     def action(ctx: WebsocketContext) -> None:
         assert not ctx.socket.connected
         ctx.socket.emit("one", 1)
-        server_of.append(ctx.socket.namespace.server)
+        server_of.append(ctx.socket.namespace.server)  # type: ignore[attr-defined]
         server_of[0].to("room").emit("two", b"x")
         ctx.socket.emit("three")
 
@@ -963,3 +963,197 @@ async def test_a_def_may_return_something_to_await_that_is_wrong() -> None:
 
     assert await ask(Controller, "wrong") == MASKED
     assert await ask(Controller, "none") == ""
+
+
+# methods that take less
+
+
+@pytest.mark.parametrize("later", [False, True])
+@in_fake_time
+async def test_who_hears_of_connections_may_take_less(later: bool) -> None:
+    """`on_connection` and `on_disconnect` leave out what they do not need; root first, nobody is told twice."""
+
+    class Nothing:
+        def on_connection(self) -> None:
+            order.append("nothing in")
+
+        async def on_disconnect(self) -> None:
+            order.append("nothing out")
+
+    class Defaults:
+        async def on_connection(self, ctx: WebsocketContext, more: int = 5) -> None:
+            order.append(f"defaults in {more}")
+
+        def on_disconnect(self, ctx: WebsocketContext, reason: str = "no reason") -> None:
+            order.append(f"defaults out {reason}")
+
+    class Everything:
+        def on_connection(self, *args: Any) -> None:
+            order.append(f"everything in {len(args)}")
+
+        async def on_disconnect(self, *args: Any) -> None:
+            order.append(f"everything out {len(args)}")
+
+    class Silent:
+        on_connection = None
+        on_disconnect = None
+
+    class Sync(SocketIOController):
+        sub_controllers = (Silent, Nothing, Defaults, ws_controller("again ", Nothing), Everything)
+
+        def on_disconnect(self, ctx: WebsocketContext) -> None:  # type: ignore[override]
+            order.append("root out")
+
+    class Async(Sync):
+        async def on_connection(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0)
+            order.append("root in")
+
+    client = FakeClient(attach(Async if later else Sync))
+    client.send_connect()
+    await turns(10)
+    assert order == ["root in"] * later + ["nothing in", "defaults in 5", "everything in 1"]
+    order.clear()
+    client.connection.receive("1")
+    await turns(10)
+    assert sorted(order) == ["defaults out transport close", "everything out 2", "nothing out", "root out"]
+    assert order[0] == "root out"
+
+
+@pytest.mark.parametrize("later", [False, True])
+@in_fake_time
+async def test_a_sub_controller_may_refuse_a_client(later: bool) -> None:
+    """Those behind it are not asked any more, none hears of a disconnection, and nothing stays."""
+
+    class Refusing:
+        def on_connection(self) -> None:
+            raise ConnectionRefused("no", {"by": "sub"})
+
+    class RefusingLater:
+        async def on_connection(self) -> None:
+            await asyncio.sleep(0)
+            raise ConnectionRefused("no", {"by": "sub"})
+
+    class Behind:
+        def on_connection(self) -> None:
+            order.append("behind")
+
+    class Root(SocketIOController):
+        sub_controllers = (RefusingLater if later else Refusing, Behind)
+
+        def on_connection(self, ctx: WebsocketContext) -> None:
+            ctx.socket.join("room")
+            order.append("root")
+
+        def on_disconnect(self, ctx: WebsocketContext, reason: str) -> None:
+            order.append("disconnected")
+
+    client, packet = await join(Root)
+    assert packet == ConnectError("/", {"message": "no", "data": {"by": "sub"}})
+    client.connection.receive("1")
+    await turns()
+    assert order == ["root"]
+
+
+# what log records and responses carry
+
+
+@in_fake_time
+async def test_an_event_tells_what_its_log_lines_carry() -> None:
+    """`log_extra` has event, message and socket; in a record it stands beside what logging has there itself."""
+    seen: list[tuple[dict[str, Any], WebsocketContext]] = []
+
+    class Root(SocketIOController):
+        @event_name("go")
+        def go(self, ctx: WebsocketContext) -> None:
+            seen.append((ctx.log_extra(), ctx))
+
+    client = FakeClient(attach(Root))
+    sid = client.connect()
+    client.emit("go")
+    [(extra, ctx)] = seen
+    assert extra == {"event_name": "go", "message_id": ctx.message_id, "socket_id": sid}
+    record = logging.getLogger("app").makeRecord("app", logging.INFO, "f", 1, "created", (), None, extra=extra)
+    assert vars(record)["socket_id"] == sid
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("create\nERROR:root:fake", "create\\nERROR:root:fake"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("\u202ereversed", "\\u202ereversed"),
+        ("half \ud83d", "half \\ud83d"),
+        ("größe 漢字", "größe 漢字"),
+        ("x" * 500, "x" * 200),
+    ],
+)
+def test_log_extra_shows_any_name_on_one_line(name: str, shown: str) -> None:
+    """A client chooses the event's name: what does not print is escaped, and what is long is cut."""
+    assert WebsocketContext(name).log_extra()["event_name"] == shown
+
+
+def test_a_socket_without_an_id_has_none_in_the_log() -> None:
+    """A stand-in of a test need not have one."""
+    ctx: WebsocketContext = WebsocketContext("go", None, object())  # type: ignore[arg-type]
+    assert ctx.log_extra()["socket_id"] is None
+
+
+RESPONSES: list[WebsocketResponse | WebsocketErrorResponse] = [
+    WebsocketResponse(),
+    WebsocketResponse(None),
+    WebsocketResponse("x"),
+    WebsocketResponse({"a": [1, b"x"]}),
+    WebsocketErrorResponse(),
+    WebsocketErrorResponse(None),
+    WebsocketErrorResponse("x"),
+]
+
+
+def test_responses_are_equal_when_clients_cannot_tell_them_apart() -> None:
+    """The same kind with the same content; None and nothing differ, as does what is no response."""
+    for number, one in enumerate(RESPONSES):
+        assert [one == other for other in RESPONSES] == [number == index for index in range(len(RESPONSES))]
+        assert one != one.envelope()
+        assert one != "x"
+    assert WebsocketResponse({"a": 1}) == WebsocketResponse({"a": 1})
+    assert WebsocketErrorResponse("x", exception=ValueError()) == WebsocketErrorResponse("x")
+
+
+def test_responses_are_no_keys() -> None:
+    """What they hold may change, so they have no hash."""
+    for response in RESPONSES:
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(response)
+
+
+def test_responses_show_what_they_hold() -> None:
+    """A failed assertion of a test is to be read."""
+    assert [repr(each) for each in RESPONSES[:3]] == [
+        "WebsocketResponse()",
+        "WebsocketResponse(None)",
+        "WebsocketResponse('x')",
+    ]
+    assert repr(WebsocketErrorResponse()) == "WebsocketErrorResponse()"
+    assert repr(WebsocketErrorResponse({"code": 1})) == "WebsocketErrorResponse({'code': 1})"
+    assert repr(WebsocketContext("go")) == "<WebsocketContext 'go'>"
+
+
+@pytest.mark.parametrize("later", [False, True])
+@in_fake_time
+async def test_post_functions_learn_of_the_error_itself(later: bool) -> None:
+    """The answer to an error has `exception` and `ctx`; one that the app made itself has none, and none is sent."""
+    received: list[Any] = []
+
+    @websocket_hook(lambda ctx, services: received.append)
+    class Root(controller_that_fails("method", later)):  # type: ignore[misc]
+        @event_name("own")
+        def own(self) -> WebsocketErrorResponse:
+            return WebsocketErrorResponse("own")
+
+    assert await ask(Root, "go") == MASKED
+    assert await ask(Root, "own") == {"status": "error", "error": "own"}
+    failed, own = received
+    assert isinstance(failed.exception, LookupError)
+    assert (failed.ctx.event_name, failed.ctx.controller_method_name) == ("go", "go")
+    assert (own.exception, own.ctx) == (None, None)

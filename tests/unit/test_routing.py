@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import re
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
@@ -11,15 +14,20 @@ from unit.clock import in_fake_time
 from unit.fakes import FakeClient
 from whinny import (
     ConfigurationError,
+    ServerNotAttached,
+    ServerOptions,
     ServiceManager,
     Settings,
     SocketIOController,
     WebsocketContext,
     WebsocketResponse,
+    WsServer,
     event_name,
+    validate_payload,
     websocket_hook,
     ws_controller,
 )
+from whinny.cluster import MemoryAdapter
 from whinny.framework import ControllerNode, controller_tree
 from whinny.protocol import RESERVED_EVENTS
 from whinny.websocket.controller import ROOT_ONLY
@@ -336,3 +344,271 @@ def test_an_event_may_be_taken_away_by_a_child() -> None:
         first = None  # type: ignore[assignment]
 
     assert list(routes(Less)) == ["second"]
+
+
+# refusals, each by name, and nothing is left behind
+
+
+def on_method(**parts: Any) -> type[SocketIOController]:
+    """A root with these parts in it."""
+    return type("Root", (SocketIOController,), parts)
+
+
+class Nothing:
+    """A sub-controller without anything."""
+
+
+def handle(self: object) -> None: ...
+
+
+def hooked(hook: Any) -> dict[str, type[SocketIOController]]:
+    """A hook on a method, on a class, and on a sub-controller's method: by the names that the refusal must have."""
+    decorator = websocket_hook(hook)
+    inner = type("Inner", (), {"go": event_name("go")(decorator(lambda self: None))})
+    return {
+        "Root.go": on_method(go=event_name("go")(decorator(lambda self: None))),
+        "Root": decorator(on_method()),
+        "Inner.go": on_method(sub_controllers=(inner,)),
+    }
+
+
+class Callable_:  # noqa: N801 - stands for a function
+    """A hook that is an object."""
+
+    def __call__(self, ctx: object) -> None: ...
+
+
+WRONG_HOOKS: list[tuple[Any, str]] = [
+    (lambda: None, r"The hook <lambda> of {} takes \(\): it must take \(ctx, services\)\."),
+    (lambda ctx: None, r"The hook <lambda> of {} takes \(ctx\)"),
+    (lambda ctx, services, more: None, r"The hook <lambda> of {} takes \(ctx, services, more\)"),
+    (lambda ctx, *, services: None, r"The hook <lambda> of {} takes \(ctx, \*, services\)"),
+    (lambda ctx, services, *, key: None, r"The hook <lambda> of {} takes \(ctx, services, \*, key\)"),
+    (Callable_(), r"The hook Callable_ of {} takes \(ctx"),
+    (None, "A hook of {} is no function but None"),
+    ("hook", "A hook of {} is no function but 'hook'"),
+]
+
+
+@pytest.mark.parametrize(("hook", "words"), WRONG_HOOKS)
+def test_a_hook_that_takes_something_else_is_refused(hook: Any, words: str) -> None:
+    """Wherever it stands, it is named with the method or the class that bears it."""
+    for where, root in hooked(hook).items():
+        assert re.match(words.format(re.escape(where)), refusal(root))
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        lambda ctx, services: None,
+        lambda ctx, services, more=None: None,
+        lambda *args: None,
+        lambda ctx, *rest: None,
+        lambda ctx, services, **options: None,
+        functools.partial(lambda own, ctx, services: None, 1),
+        dict,  # written in C, it does not tell what it takes
+    ],
+)
+def test_a_hook_may_take_more_than_it_is_given(hook: Any) -> None:
+    """What can be called with a context and the services is a hook."""
+    for root in hooked(hook).values():
+        ServiceManager(Settings()).get(root).attach()
+
+
+@pytest.mark.parametrize("name", ["on_connection", "on_disconnect"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        5,
+        "text",
+        lambda self, ctx, reason, more: None,
+        lambda self, *, key: None,
+        lambda self, ctx, *, key: None,
+    ],
+)
+def test_what_hears_of_connections_is_a_method(name: str, value: Any) -> None:
+    """Anything else is refused, on a root and on a sub-controller, with its name and what it must take."""
+    takes = {"on_connection": "(self, ctx)", "on_disconnect": "(self, ctx, reason)"}[name]
+    inner = type("Inner", (), {name: value})
+    assert refusal(on_method(**{name: value})) == f"Root.{name} must be a method that takes {takes}."
+    assert refusal(on_method(sub_controllers=(inner,))) == f"Inner.{name} must be a method that takes {takes}."
+
+
+@pytest.mark.parametrize("value", [5, lambda self: None, lambda self, error: None, lambda self, error, ctx, more: None])
+def test_handle_error_takes_the_error_and_the_context(value: Any) -> None:
+    """It needs both, so a method that takes less is a mistake."""
+    assert refusal(on_method(handle_error=value)) == "Root.handle_error must be a method that takes (self, error, ctx)."
+
+
+@pytest.mark.parametrize("namespace", [None, 5, b"/", ["/"]])
+def test_a_namespace_is_a_text(namespace: Any) -> None:
+    """Anything else is refused by name."""
+    assert refusal(on_method(namespace=namespace)) == f"Root.namespace must be a text, not {namespace!r}."
+
+
+@pytest.mark.parametrize("options", [None, {}, {"path": "/x"}, ServerOptions])
+def test_options_are_server_options(options: Any) -> None:
+    """A dict of options, or the class itself, is refused by name."""
+    assert refusal(on_method(options=options)).startswith("Root.options must be ServerOptions(…), not ")
+
+
+def test_an_unknown_option_is_refused_where_it_is_written() -> None:
+    """A misspelt option is an error, as is a value that cannot be."""
+    with pytest.raises((TypeError, ConfigurationError), match="ping_intervall"):
+        ServerOptions(ping_intervall=5)  # type: ignore[call-arg]
+    with pytest.raises(ConfigurationError, match="ping_interval"):
+        ServerOptions(ping_interval="soon")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("entries", [None, 5, "Nothing", Nothing, {Nothing}, iter([Nothing])])
+def test_sub_controllers_are_a_tuple_or_a_list(entries: Any) -> None:
+    """Anything else is refused by name, one controller without a comma behind it for one."""
+    assert refusal(on_method(sub_controllers=entries)).startswith("Root.sub_controllers must be a tuple of controllers")
+
+
+@pytest.mark.parametrize("entry", [None, 5, "Nothing", Nothing(), ("users ", Nothing), handle])
+def test_what_is_no_controller_is_refused(entry: Any) -> None:
+    """Junk among the sub-controllers is named with the class that has it, at any depth."""
+    expected = f"Root.sub_controllers has {entry!r} in it, which is no controller."
+    assert refusal(on_method(sub_controllers=(Nothing, entry))) == expected
+    middle = type("Middle", (), {"sub_controllers": [entry]})
+    assert refusal(on_method(sub_controllers=(middle,))) == expected.replace("Root", "Middle")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "controller"), [(None, Nothing), (b"a", Nothing), (Nothing, "a"), ("a", Nothing()), ("a", None)]
+)
+def test_ws_controller_takes_a_prefix_and_a_class(prefix: Any, controller: Any) -> None:
+    """Anything else, such as the two the other way round, is refused where it is written."""
+    with pytest.raises(ConfigurationError, match="A sub-controller needs a prefix and a class, not "):
+        ws_controller(prefix, controller)
+
+
+def test_an_abstract_sub_controller_is_refused() -> None:
+    """A class that cannot be made is named."""
+
+    class Abstract(ABC):
+        @abstractmethod
+        def go(self) -> None: ...
+
+    assert refusal(on_method(sub_controllers=(Abstract,))).startswith("Abstract is abstract")
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+def test_methods_without_a_self_are_refused(kind: Any) -> None:
+    """An event is handled by a method of the controller, whichever decorator stands outside."""
+    outside = on_method(go=kind(event_name("go")(lambda *_: None)))
+    assert refusal(outside) == "Root.go must be a method, neither static nor of the class."
+
+
+def test_what_is_no_method_any_more_is_refused() -> None:
+    """A subclass that puts a value in a method's place is named."""
+    parent = on_method(go=event_name("go")(handle))
+    assert refusal(type("Child", (parent,), {"go": 5})).startswith("Child.go must be a method, as it is in a parent")
+
+
+def test_a_controller_of_another_maker_is_refused() -> None:
+    """One that a manager made, but does not keep, is not the one that hooks and services would see."""
+
+    class Root(SocketIOController): ...
+
+    with pytest.raises(ConfigurationError, match=r"This Root is not the one of its manager: services\.get\(Root\)\."):
+        ServiceManager(Settings()).make(Root).attach()
+    with pytest.raises(ConfigurationError, match=r"Root was not made by a ServiceManager: get it with services\.get"):
+        Root().attach()
+
+
+def test_roots_with_other_options_or_adapters_are_refused() -> None:
+    """All roots share one server: what differs is listed; equal options need not be the same object."""
+
+    class First(SocketIOController):
+        options = ServerOptions(path="/ws", ping_interval=5)
+
+    class Equal(SocketIOController):
+        namespace = "/equal"
+        options = ServerOptions(path="/ws", ping_interval=5)
+
+    class Different(SocketIOController):
+        namespace = "/different"
+        options = ServerOptions(path="/other")
+        adapter = MemoryAdapter
+
+    services = ServiceManager(Settings())
+    server = services.get(First).attach().server
+    with pytest.raises(ConfigurationError) as caught:
+        services.get(Different).attach()
+    for word in ("Different", "path", "ping_interval", "adapter"):
+        assert word in str(caught.value)
+    services.get(Equal).attach()
+    assert set(server.namespaces) == {"/", "/equal"}
+
+
+def good() -> type[SocketIOController]:
+    """A root that is right, with options that no other has."""
+    go = event_name("go")(lambda self: WebsocketResponse("good"))
+    return type("Good", (SocketIOController,), {"go": go, "options": ServerOptions(path="/good")})
+
+
+def fails(*_: object) -> Any:
+    raise LookupError("the app's own")
+
+
+BAD_ROOTS: dict[str, type[SocketIOController]] = {
+    "duplicate": on_method(one=event_name("go")(lambda self: None), two=event_name("go")(lambda self: None)),
+    "signature": on_method(go=event_name("go")(lambda self, a, b, c: None)),
+    "hook": hooked(lambda: None)["Inner.go"],
+    "on_connection": on_method(on_connection=5),
+    "handle_error": on_method(handle_error=lambda self: None),
+    "schema": on_method(go=event_name("go")(validate_payload({"type": 5})(handle))),
+    "schema function": on_method(go=event_name("go")(validate_payload(fails)(handle))),
+    "namespace": on_method(namespace=5),
+    "options": on_method(options={}),
+    "adapter": on_method(adapter=5),
+    "an adapter that fails": on_method(adapter=staticmethod(fails)),
+    "sub-controllers": on_method(sub_controllers=(5,)),
+    "root only": on_method(sub_controllers=(type("Inner", (), {"namespace": "/"}),)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ROOTS)
+@in_fake_time
+async def test_a_refused_root_leaves_nothing_behind(kind: str) -> None:
+    """There is no server then, and another root can be attached with options of its own, and be connected to."""
+    services = ServiceManager(Settings())
+    with pytest.raises((ConfigurationError, LookupError)):
+        services.get(BAD_ROOTS[kind]).attach()
+    with pytest.raises(ServerNotAttached):
+        _ = services.get(WsServer).io
+    server = services.get(good()).attach().server
+    assert set(server.namespaces) == {"/"}
+    client = FakeClient(server)
+    assert client.connect()
+    client.emit("go", ack_id=1)
+    assert client.acks() == {1: {"status": "ok", "data": "good"}}
+
+
+@pytest.mark.parametrize("kind", BAD_ROOTS)
+@in_fake_time
+async def test_a_refused_second_root_harms_no_first_one(kind: str) -> None:
+    """The first goes on as before, and the namespace of the second is free for a better one."""
+    services = ServiceManager(Settings())
+    first = good()
+    server = services.get(first).attach().server
+    parts: dict[str, Any] = {"namespace": "/second", "options": first.options}
+    own = vars(BAD_ROOTS[kind])
+    bad = type("Bad", (BAD_ROOTS[kind],), {name: own.get(name, part) for name, part in parts.items()})
+    with pytest.raises((ConfigurationError, LookupError)):
+        services.get(bad).attach()
+    assert set(server.namespaces) == {"/"}
+    services.get(type("Better", (SocketIOController,), parts)).attach()
+    client = FakeClient(server)
+    assert client.connect()
+    assert client.connect("/second")
+
+
+@pytest.mark.parametrize("decorate", [False, True])
+def test_refusals_name_the_class_that_was_attached(decorate: bool) -> None:
+    """A method that a parent has wrong is named with the child, which is what the app's author looks for."""
+    parent = on_method(go=event_name("go")(lambda self, a, b, c: None))
+    own = {"go": event_name("go")(lambda self, a, b, c, d: None)} if decorate else {}
+    assert refusal(type("Child", (parent,), own)).startswith("Child.go takes (a, b, c")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from abc import ABC, abstractmethod
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar
 
 import pytest
 
+from unit.fakes import FakeClient
 from whinny import (
     ConfigurationError,
+    Server,
     ServerNotAttached,
     ServiceManager,
     Settings,
     SocketIOController,
     WsServer,
     dependency,
+    ws_controller,
 )
 
 
@@ -88,8 +94,9 @@ def test_a_dependency_is_looked_up_once_and_can_be_replaced() -> None:
     outer = manager().get(Outer)
     first = outer.inner
     assert vars(outer)["inner"] is first
-    outer.inner = "fake"  # type: ignore[assignment]
-    assert outer.inner == "fake"
+    fake = Inner()
+    outer.inner = fake  # pyright: ignore[reportAttributeAccessIssue]
+    assert outer.inner is fake
     assert isinstance(Outer.inner, object)
 
 
@@ -97,6 +104,8 @@ def test_a_cycle_is_named() -> None:
     """Services that need each other while they are made are refused, naming the way round."""
 
     class A:
+        needed: Any
+
         def __init__(self) -> None:
             self.b = self.needed
 
@@ -106,8 +115,8 @@ def test_a_cycle_is_named() -> None:
         def __init__(self) -> None:
             self.seen = self.a
 
-    A.needed = dependency(B)  # type: ignore[attr-defined]
-    A.needed.__set_name__(A, "needed")  # type: ignore[attr-defined]
+    A.needed = dependency(B)
+    A.needed.__set_name__(A, "needed")
     services = manager()
     for _ in range(2):  # and a failure leaves nothing behind
         with pytest.raises(ConfigurationError, match="A → B → A"):
@@ -209,3 +218,470 @@ async def test_the_server_is_there_once_a_controller_is_attached() -> None:
     assert main.server is admin.server is ws_server.io
     assert set(ws_server.io.namespaces) == {"/", "/admin"}
     assert services.get(Main).services is services
+
+
+# given services
+
+
+class Mailer:
+    """A service that others depend on."""
+
+    def send(self) -> str:
+        return "sent"
+
+
+class FakeMailer(Mailer):
+    def send(self) -> str:
+        return "noted"
+
+
+class Register:
+    mailer = dependency(Mailer)
+
+
+class Shop:
+    register = dependency(Register)
+
+
+class OnlineShop(Shop):
+    """Inherits what it depends on, and has a dependency of its own."""
+
+    mailer = dependency(Mailer)
+
+
+def test_dependencies_have_dependencies() -> None:
+    """The whole chain is made with the first of it, inherited dependencies too, and shared."""
+    services = manager()
+    shop = services.get(OnlineShop)
+    assert shop.register is services.get(Register)
+    assert shop.register.mailer is shop.mailer is services.get(Mailer)
+    assert services.get(Shop).register is shop.register
+    assert type(services.get(Shop)) is Shop
+
+
+def test_a_fake_given_later_is_seen_by_those_who_depend_on_it() -> None:
+    """`set` replaces also a service that was made and used, for all who have looked it up before."""
+    services = manager()
+    shop = services.get(OnlineShop)
+    assert [shop.mailer.send(), shop.register.mailer.send()] == ["sent", "sent"]
+    fake = FakeMailer()
+    services.set(Mailer, fake)
+    assert services.get(Mailer) is fake
+    assert shop.mailer is shop.register.mailer is fake
+    services.set(Mailer, FakeMailer())
+    assert shop.mailer is shop.register.mailer is services.get(Mailer) is not fake
+
+
+def test_a_fake_given_first_is_used_from_the_start() -> None:
+    """The class itself is not made then, and a stand-in may be anything."""
+
+    class NeverMade:
+        def __init__(self) -> None:
+            raise AssertionError
+
+    class User:
+        other = dependency(NeverMade)
+
+    stand_in = object()
+    assert manager().set(NeverMade, stand_in).get(User).other is stand_in
+
+
+@pytest.mark.parametrize("key", ["Mailer", None, 5, Mailer()])
+def test_a_service_is_known_by_its_class(key: Any) -> None:
+    """Anything else is refused by `get`, `set`, `make` and `dependency`."""
+    services = manager()
+    for call in (services.get, services.make, lambda cls: services.set(cls, 1), dependency):
+        with pytest.raises(ConfigurationError, match="A service is known by its class"):
+            call(key)
+
+
+@pytest.mark.parametrize("stand_in", [Mailer(), None, 0])
+def test_the_services_of_one_class_are_given_in_one_manager(stand_in: Any) -> None:
+    """Another manager knows nothing of it; a false value is a service like any."""
+    services = manager().set(Mailer, stand_in)
+    assert services.get(Mailer) is stand_in
+    assert services.get(Register).mailer is stand_in
+    assert type(manager().get(Mailer)) is Mailer
+
+
+# objects for tests
+
+
+def test_make_gives_a_new_object_with_stand_ins() -> None:
+    """They are there in `__init__`; the other dependencies are the manager's, which does not keep the object."""
+
+    class Clock: ...
+
+    class Controller:
+        mailer = dependency(Mailer)
+        clock = dependency(Clock)
+
+        def __init__(self) -> None:
+            self.seen = self.mailer
+
+    services = manager()
+    fake = FakeMailer()
+    made = services.make(Controller, mailer=fake)
+    assert made.mailer is made.seen is fake
+    assert made.clock is services.get(Clock)
+    assert services.make(Controller) is not made
+    assert services.get(Controller) is not made
+    assert services.get(Controller).mailer is services.get(Mailer) is not fake
+
+
+def test_make_refuses_names_that_are_no_dependencies() -> None:
+    """A name that was misspelt, or is an attribute of another kind, is named beside those that there are."""
+    services = manager()
+    with pytest.raises(ConfigurationError, match=r"OnlineShop has no dependency 'mailr'; it has: mailer, register\."):
+        services.make(OnlineShop, mailr=1)
+    with pytest.raises(ConfigurationError, match=r"Mailer has no dependency 'send'; it has: none\."):
+        services.make(Mailer, send=1)
+
+
+# cycles
+
+
+def test_a_longer_cycle_is_named_from_where_it_begins() -> None:
+    """The way round is named, without the way to it, and others can be made afterwards."""
+
+    class First:
+        next: Any
+
+    class Second:
+        next = dependency(First)
+
+    class Third:
+        next = dependency(Second)
+
+    First.next = dependency(Third)
+    First.next.__set_name__(First, "next")
+
+    class Entry:
+        first = dependency(First)
+        mailer = dependency(Mailer)
+
+    services = manager()
+    with pytest.raises(ConfigurationError, match=r": First → Third → Second → First\.$"):
+        services.get(Entry)
+    assert services.get(Register).mailer.send() == "sent"
+
+
+def test_a_class_that_depends_on_itself_is_a_cycle() -> None:
+    """The shortest one."""
+
+    class Own:
+        own: Any
+
+    Own.own = dependency(Own)
+    Own.own.__set_name__(Own, "own")
+    with pytest.raises(ConfigurationError, match="Own → Own"):
+        manager().get(Own)
+
+
+def test_a_given_service_breaks_a_cycle() -> None:
+    """With a stand-in for one of them, the others can be made."""
+
+    class One:
+        two: Any
+
+    class Two:
+        one = dependency(One)
+
+    One.two = dependency(Two)
+    One.two.__set_name__(One, "two")
+    services = manager().set(Two, "stand-in")
+    assert services.get(One).two == "stand-in"
+
+
+# threads
+
+
+def test_many_threads_get_one_object() -> None:
+    """However many ask at once, each service is made once, and no thread takes another's making for a cycle."""
+    count = 24
+    made: list[str] = []
+    together = threading.Barrier(count)
+
+    class Slow:
+        def __init__(self) -> None:
+            made.append("slow")
+            time.sleep(0.02)  # others come meanwhile
+
+    class Middle:
+        slow = dependency(Slow)
+
+        def __init__(self) -> None:
+            made.append("middle")
+            self.seen = self.slow
+
+    class Top:
+        middle = dependency(Middle)
+        slow = dependency(Slow)
+
+        def __init__(self) -> None:
+            made.append("top")
+
+    services = manager()
+    kinds = (Slow, Middle, Top)
+
+    def ask(number: int) -> Any:
+        together.wait(10)
+        return services.get(kinds[number % 3])
+
+    with ThreadPoolExecutor(count) as pool:
+        found = list(pool.map(ask, range(count), timeout=20))
+    assert sorted(made) == ["middle", "slow", "top"]
+    assert {id(each) for each in found} == {id(services.get(kind)) for kind in kinds}
+    assert services.get(Top).middle.seen is services.get(Slow)
+
+
+def test_many_threads_look_up_one_dependency() -> None:
+    """After a service was replaced, all threads find the new one."""
+    services = manager()
+    registers = [services.get(Register), services.get(OnlineShop).register]
+    services.set(Mailer, FakeMailer())
+    together = threading.Barrier(8)
+
+    def ask(number: int) -> Mailer:
+        together.wait(10)
+        return registers[number % 2].mailer
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(8), timeout=20)) == {services.get(Mailer)}
+
+
+# boot and close
+
+
+class Noted:
+    """A service that notes when it is booted and closed."""
+
+    log: ClassVar[list[str]] = []
+
+    def boot(self) -> None:
+        self.log.append(f"boot {type(self).__name__}")
+
+    def close(self) -> None:
+        self.log.append(f"close {type(self).__name__}")
+
+
+class Driver(Noted): ...
+
+
+class Database(Noted):
+    driver = dependency(Driver)
+
+
+class Cache(Noted):
+    database = dependency(Database)
+
+
+class Unsteady(Noted):
+    """Does not boot."""
+
+    cache = dependency(Cache)
+
+    async def boot(self) -> None:  # type: ignore[override]
+        raise LookupError("no boot")
+
+
+@pytest.fixture
+def log() -> list[str]:
+    Noted.log.clear()
+    return Noted.log
+
+
+async def test_those_that_are_needed_boot_first(log: list[str]) -> None:
+    """Whichever is asked for first: what a service depends on boots before it and closes after it."""
+    services = manager()
+    services.get(Cache)
+    services.get(Driver)
+    await services.boot()
+    assert log == ["boot Driver", "boot Database", "boot Cache"]
+    await services.close()
+    assert log[3:] == ["close Cache", "close Database", "close Driver"]
+
+
+async def test_a_second_boot_boots_newcomers_only(log: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """What was made since is booted then, each service once."""
+    services = manager()
+    services.get(Driver)
+    await services.boot()
+    services.get(Cache)
+    await services.boot()
+    await services.boot()
+    assert log == ["boot Driver", "boot Database", "boot Cache"]
+    await services.close()
+    assert log[3:] == ["close Cache", "close Database", "close Driver"]
+
+
+async def test_a_failed_boot_closes_what_was_booted(log: list[str]) -> None:
+    """Its error is raised, those that were booted are closed in reverse order, and the next boot begins anew."""
+    services = manager()
+    services.get(Unsteady)
+    for _ in range(2):
+        log.clear()
+        with pytest.raises(LookupError, match="no boot"):
+            await services.boot()
+        assert log == ["boot Driver", "boot Database", "boot Cache", "close Cache", "close Database", "close Driver"]
+    await services.close()
+    assert len(log) == 6
+
+
+async def test_a_boot_that_is_cancelled_closes_what_was_booted(log: list[str]) -> None:
+    """A start that is given up leaves nothing open."""
+
+    class Endless(Noted):
+        cache = dependency(Cache)
+
+        async def boot(self) -> None:  # type: ignore[override]
+            await asyncio.Event().wait()
+
+    services = manager()
+    services.get(Endless)
+    booting = asyncio.ensure_future(services.boot())
+    await asyncio.sleep(0)
+    booting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await booting
+    assert log[3:] == ["close Cache", "close Database", "close Driver"]
+
+
+async def test_one_that_cannot_be_closed_keeps_no_other_open(log: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """Its error is logged with its name, and the others are closed."""
+
+    class Stuck(Noted):
+        cache = dependency(Cache)
+
+        async def close(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0)
+            raise LookupError("stuck")
+
+    services = manager()
+    services.get(Stuck)
+    await services.boot()
+    log.clear()
+    await services.close()
+    assert log == ["close Cache", "close Database", "close Driver"]
+    [record] = caplog.records
+    assert (record.levelname, record.getMessage()) == ("ERROR", "Stuck could not be closed")
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], LookupError)
+
+
+async def test_after_close_all_can_boot_again(log: list[str]) -> None:
+    """An app that is served a second time boots everything a second time."""
+    services = manager()
+    services.get(Database)
+    for _ in range(2):
+        log.clear()
+        await services.boot()
+        await services.close()
+        assert log == ["boot Driver", "boot Database", "close Database", "close Driver"]
+
+
+async def test_between_close_and_boot_nothing_is_late(log: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """What is made after an app has ended waits for its next start, without a warning."""
+    services = manager()
+    await services.boot()
+    await services.close()
+    services.get(Driver)
+    assert caplog.records == []
+    await services.boot()
+    await services.close()
+    assert log == ["boot Driver", "close Driver"]
+
+
+async def test_a_given_service_boots_and_closes_like_one_that_was_made(log: list[str]) -> None:
+    """A stand-in takes the place of what it stands for, in time as well: those who need it boot after it."""
+
+    class FakeDriver(Driver): ...
+
+    services = manager().set(Driver, FakeDriver())
+    services.get(Database)
+    await services.boot()
+    await services.close()
+    assert log == ["boot FakeDriver", "boot Database", "close Database", "close FakeDriver"]
+
+
+async def test_a_service_that_was_replaced_is_not_booted(log: list[str]) -> None:
+    """Neither is it closed; its stand-in is."""
+    services = manager()
+    services.get(Driver)
+    services.set(Driver, Cache())
+    await services.boot()
+    await services.close()
+    assert log == ["boot Cache", "close Cache"]
+
+
+async def test_a_service_made_after_start_up_is_not_booted(log: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """It has come too late for its boot(): a warning says so and what to do, and it is not closed either."""
+    services = manager()
+    await services.boot()
+    services.get(Driver)
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage().startswith("Driver was made after the app had started, so its boot() does not run: ")
+    await services.close()
+    assert log == []
+
+
+async def test_a_late_service_without_boot_is_closed(log: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """What needs no boot may be made at any time, and is closed before those that were there at the start."""
+
+    class Late(Noted):
+        driver = dependency(Driver)
+        boot = None  # type: ignore[assignment]
+
+    services = manager()
+    services.get(Driver)
+    await services.boot()
+    services.get(Late)
+    await services.close()
+    assert log == ["boot Driver", "close Late", "close Driver"]
+    assert caplog.records == []
+
+
+async def test_controllers_are_services(log: list[str]) -> None:
+    """Root and sub-controllers boot and close with the app, each once however often it stands in the tree."""
+
+    class Leaf(Noted):
+        driver = dependency(Driver)
+
+    class Root(Noted, SocketIOController):
+        sub_controllers = (ws_controller("a ", Leaf), ws_controller("b ", Leaf))
+
+    class Admin(Noted, SocketIOController):
+        namespace = "/admin"
+        sub_controllers = (Leaf,)
+
+    services = manager()
+    services.get(Driver)
+    await services.boot()  # as an HTTP app with the same services does
+    app = services.get(Root).attach()
+    services.get(Admin).attach()
+    async with app.lifespan():
+        assert sorted(log) == ["boot Admin", "boot Driver", "boot Leaf", "boot Root"]
+        log.clear()
+    assert sorted(log) == ["close Admin", "close Driver", "close Leaf", "close Root"]
+
+
+# the server
+
+
+async def test_the_server_can_be_given_and_closed() -> None:
+    """`io` gives back what was put there, and `close` closes it."""
+    services = manager()
+    ws_server = services.get(WsServer)
+    server = Server()
+    ws_server.io = server
+    assert ws_server.io is server
+
+    class Root(SocketIOController): ...
+
+    assert services.get(Root).attach().server is server
+    client = FakeClient(server)
+    assert client.connect()
+    await ws_server.close()
+    assert client.connection.state == "closed"
+    assert server.namespaces["/"].sockets == {}

@@ -1,0 +1,352 @@
+"""Log lines of errors: whole, readable, and never a line that the error itself has written."""
+
+from __future__ import annotations
+
+import io
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whinny.logs import escape, log_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+log = logging.getLogger("whinny.test_logs")
+
+E = TypeVar("E", bound=BaseException)
+
+
+class Records(logging.Handler):
+    """Keeps the records, and what the standard formatter makes of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+        self.output = io.StringIO()
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+        self.output.write(self.format(record) + "\n")
+
+    @property
+    def lines(self) -> list[str]:
+        return self.output.getvalue().split("\n")[:-1]
+
+
+@pytest.fixture
+def handler() -> Iterator[Records]:
+    yield from handlers()
+
+
+def handlers() -> Iterator[Records]:
+    records = Records()
+    log.addHandler(records)
+    log.propagate = False
+    try:
+        yield records
+    finally:
+        log.removeHandler(records)
+        log.removeFilter(refuse)
+        log.setLevel(logging.NOTSET)
+        log.disabled, log.propagate = False, True
+
+
+def raised(error: E) -> E:
+    """The error with a traceback."""
+    with suppress(BaseException):
+        raise error
+    return error
+
+
+def written(error: BaseException) -> list[str]:
+    """The lines that are logged of an error."""
+    for records in handlers():
+        log_error(log, "It failed", error=error)
+        return records.lines
+    raise AssertionError
+
+
+BAD: dict[str, str] = {
+    "line feed": "one\nERROR whinny forged",
+    "carriage return": "one\rERROR whinny forged",
+    "both": "one\r\nERROR whinny forged",
+    "vertical tab": "one\vtwo",
+    "form feed": "one\ftwo",
+    "next line": "one\x85two",
+    "line separator": "one\u2028two",
+    "paragraph separator": "one\u2029two",
+    "null": "one\0two",
+    "bell and backspace": "one\a\b\b\btwo",
+    "delete": "one\x7ftwo",
+    "colour": "\x1b[31mred\x1b[0m",
+    "title of the window": "\x1b]0;title\x07",
+    "eight-bit escape": "\x9b31mred",
+    "bidi override": "user\u202enimda",
+    "bidi isolate": "\u2066one\u2069",
+    "right-to-left mark": "one\u200ftwo",
+    "zero width": "one\u200btwo\ufefftwo",
+    "lone surrogates": "one \ud83d two \udc00",
+    "tags": "one\U000e0041two",
+}
+
+
+def text_of(kind: str) -> Callable[[str], BaseException]:
+    """An error that has the text in one place or another."""
+
+    def with_note(text: str) -> BaseException:
+        error = ValueError("plain")
+        error.add_note(text)
+        return error
+
+    def with_cause(text: str) -> BaseException:
+        error = ValueError("plain")
+        error.__cause__ = LookupError(text)
+        return error
+
+    def with_context(text: str) -> BaseException:
+        error = ValueError("plain")
+        error.__context__ = LookupError(text)
+        return error
+
+    def grouped(text: str) -> BaseException:
+        return ExceptionGroup(text, [ValueError(text), ExceptionGroup("plain", [ValueError(text)])])
+
+    places: dict[str, Callable[[str], BaseException]] = {
+        "message": ValueError,
+        "note": with_note,
+        "cause": with_cause,
+        "context": with_context,
+        "group": grouped,
+    }
+    return places[kind]
+
+
+@pytest.mark.parametrize("place", ["message", "note", "cause", "context", "group"])
+@pytest.mark.parametrize("kind", BAD)
+def test_what_an_error_says_stands_on_one_line(kind: str, place: str, handler: Records) -> None:
+    """Nothing in it breaks the line, colours it, turns it round or hides: it is written as escape sequences."""
+    make = text_of(place)
+    log_error(log, "It failed", error=raised(make(BAD[kind])))
+    output, lines = handler.output.getvalue(), handler.lines
+    assert all(each.isprintable() or each == "\n" for each in output)
+    output.encode()
+    assert not [line for line in lines[1:] if line.lstrip().startswith("ERROR")]
+    assert escape(BAD[kind]) in output
+    assert len(lines) == len(written(raised(make("plain")))), "as many as of an error that says something plain"
+
+
+@given(st.text())
+def test_any_text_is_escaped(text: str) -> None:
+    """What is left prints, is a line, can be encoded, and is the same where there is nothing to escape."""
+    shown = escape(text)
+    assert shown.isprintable()
+    assert shown.splitlines() in ([], [shown])
+    shown.encode()
+    assert text.isprintable() == (shown == text)
+
+
+@given(st.text())
+def test_any_message_is_one_line(text: str) -> None:
+    """Whatever an error says, the log has as many lines as of any other."""
+    lines = written(ValueError(text))
+    assert len(lines) == 2
+    assert lines[1] == f"ValueError: {escape(text)}"
+
+
+@pytest.mark.parametrize("text", ["größe 漢字 \N{HORSE}", "a\\nb", "C:\\new", 'quoted "x"', ""])
+def test_what_prints_is_left_alone(text: str) -> None:
+    """Text in any script is readable in the log."""
+    assert written(ValueError(text))[1] == f"ValueError: {text}"
+
+
+# the traceback
+
+
+def failing() -> None:
+    raise LookupError("inner")
+
+
+def fail_again(how: str) -> None:
+    try:
+        failing()
+    except LookupError as error:
+        if how == "cause":
+            raise ValueError("outer") from error
+        if how == "suppressed":
+            raise ValueError("outer") from None
+        raise ValueError("outer")  # noqa: B904 - that is what is tested
+
+
+def chained(how: str) -> ValueError:
+    """An error that came of another one."""
+    with pytest.raises(ValueError, match="outer") as caught:
+        fail_again(how)
+    return caught.value
+
+
+def test_the_traceback_is_the_interpreters() -> None:
+    """Files, lines, functions and the source, then the error's name with its module, as one is used to."""
+    lines = written(chained("suppressed"))
+    assert lines[0] == "ERROR whinny.test_logs It failed"
+    assert lines[1] == "Traceback (most recent call last):"
+    assert f'File "{__file__}"' in lines[2]
+    assert "in chained" in lines[2]
+    assert lines[-1] == "ValueError: outer"
+    assert written(Own("x"))[-1] == f"{__name__}.Own: x"
+
+
+class Own(Exception):
+    """An error of the app's own."""
+
+
+@pytest.mark.parametrize(
+    ("how", "between"), [("cause", "This led to:"), ("context", "While that was handled:"), ("suppressed", None)]
+)
+def test_what_led_to_an_error_stands_before_it(how: str, between: str | None) -> None:
+    """Its cause, or what was being handled, with its own traceback; not what the app has cut off."""
+    lines = written(chained(how))
+    if between is None:
+        assert "LookupError: inner" not in lines
+        return
+    first, middle, last = (lines.index(each) for each in ("LookupError: inner", between, "ValueError: outer"))
+    assert first < middle < last
+    assert any("in failing" in line for line in lines[:first])
+    assert lines.count("Traceback (most recent call last):") == 2
+
+
+def test_errors_that_lead_to_each_other_come_to_an_end() -> None:
+    """A circle of causes is written once round."""
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+    lines = written(one)
+    assert [line for line in lines if line.startswith("ValueError")] == ["ValueError: two", "ValueError: one"]
+
+
+def test_a_group_shows_all_its_errors() -> None:
+    """Each with its own traceback and what led to it, indented under the group."""
+    errors: list[Exception] = [
+        raised(ValueError("first")),
+        ExceptionGroup("inner", [chained("cause")]),
+        KeyError("last"),
+    ]
+    error = raised(ExceptionGroup("many", errors))
+    lines = written(error)
+    for line in (
+        "ExceptionGroup: many (3 sub-exceptions)",
+        "    ValueError: first",
+        "    ExceptionGroup: inner (1 sub-exception)",
+        "        LookupError: inner",
+        "        ValueError: outer",
+        "    KeyError: 'last'",
+    ):
+        assert line in lines
+    assert any(line.startswith("    Traceback") for line in lines)
+
+
+def test_a_group_of_other_kinds_is_shown_too() -> None:
+    """A cancellation among them, say."""
+    lines = written(BaseExceptionGroup("many", [KeyboardInterrupt("stop")]))
+    assert "    KeyboardInterrupt: stop" in lines
+
+
+def test_notes_stand_behind_the_error() -> None:
+    """Each on a line of its own."""
+    error = ValueError("x")
+    error.add_note("first note")
+    error.add_note("second note")
+    assert written(error)[1:] == ["ValueError: x", "first note", "second note"]
+
+
+def test_an_error_without_words_is_logged() -> None:
+    """One whose text cannot be made has its name and its traceback."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    lines = written(raised(Mute()))
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[-1].endswith("Mute: ")
+    assert written(ValueError())[-1] == "ValueError: "
+
+
+@pytest.mark.parametrize("each", ["x", "\n", "\ud800", "漢"])
+def test_a_very_long_message_is_cut(each: str) -> None:
+    """What one error says has 10 000 characters at most, before they are escaped, and a mark where it was cut."""
+    assert written(ValueError(each * 10_000))[-1] == "ValueError: " + escape(each * 10_000)
+    assert written(ValueError(each * 3_000_000))[-1] == "ValueError: " + escape(each * 10_000) + " …"
+
+
+def test_a_long_recursion_is_logged() -> None:
+    """The repeated lines of its traceback are told once, as the interpreter does."""
+
+    def again() -> None:
+        again()
+
+    with pytest.raises(RecursionError) as caught:
+        again()
+    lines = written(caught.value)
+    assert len(lines) < 60
+    assert any("Previous line repeated" in line for line in lines)
+
+
+# the record
+
+
+def test_other_handlers_find_the_error_itself(handler: Records) -> None:
+    """`exc_info` is what `log.exception` gives, for those who report errors elsewhere."""
+    error = raised(ValueError("x\ny"))
+    log_error(log, "It failed", error=error)
+    [record] = handler.records
+    assert record.exc_info is not None
+    kind, found, trace = record.exc_info
+    assert kind is ValueError
+    assert found is error
+    assert trace is error.__traceback__ is not None
+
+
+def test_a_record_is_like_any_other(handler: Records) -> None:
+    """Level, message with its arguments, extra, and the place of the call, also when it is not an error's own."""
+    error = ValueError("x")
+    log_error(log, "%s failed %d times", "It", 2, error=error, level=logging.WARNING, extra={"event_name": "go"})
+    [record] = handler.records
+    assert (record.levelname, record.name, record.getMessage()) == (
+        "WARNING",
+        "whinny.test_logs",
+        "It failed 2 times",
+    )
+    assert vars(record)["event_name"] == "go"
+    assert (record.pathname, record.funcName) == (__file__, "test_a_record_is_like_any_other")
+    log_error(log, "It failed", error=error)
+    assert handler.records[1].levelname == "ERROR"
+
+
+def test_what_is_not_logged_is_not_made(handler: Records) -> None:
+    """Below the logger's level, or turned off, nothing is formatted; filters count as well."""
+
+    class Loud(Exception):
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+    log.setLevel(logging.WARNING)
+    log_error(log, "It failed", error=Loud(), level=logging.INFO)
+    log.disabled = True
+    log_error(log, "It failed", error=Loud())
+    log.disabled = False
+    log.addFilter(refuse)
+    log_error(log, "It failed", error=ValueError())
+    log.removeFilter(refuse)
+    assert handler.records == []
+    log_error(log, "It failed", error=ValueError())
+    assert len(handler.records) == 1
+
+
+def refuse(record: Any) -> bool:
+    """A filter that lets nothing through."""
+    return False
