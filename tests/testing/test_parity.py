@@ -41,11 +41,13 @@ OF_THE_SERVER: dict[type, set[str]] = {
         "expect_ack",
         "forget_ack",
         "leave_namespace",
+        "new_context",
         "on_close",
         "on_packet",
         "refuse",
         "runner",
         "send_event",
+        "waits_for_ack",
     },
 }
 """What a socket has for the server alone."""

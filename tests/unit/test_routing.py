@@ -23,6 +23,8 @@ from whinny import (
     WebsocketResponse,
     WsServer,
     event_name,
+    get_websocket_hook_function,
+    merge_websocket_hooks,
     validate_payload,
     websocket_hook,
     ws_controller,
@@ -385,9 +387,32 @@ WRONG_HOOKS: list[tuple[Any, str]] = [
     (lambda ctx, *, services: None, r"The hook <lambda> of {} takes \(ctx, \*, services\)"),
     (lambda ctx, services, *, key: None, r"The hook <lambda> of {} takes \(ctx, services, \*, key\)"),
     (Callable_(), r"The hook Callable_ of {} takes \(ctx"),
-    (None, "A hook of {} is no function but None"),
-    ("hook", "A hook of {} is no function but 'hook'"),
 ]
+
+
+@pytest.mark.parametrize("hook", [None, "hook", event_name("go")(lambda self: None)])
+def test_a_hook_that_is_no_function_is_refused_where_it_is_written(hook: Any) -> None:
+    """So is a method below a bare `@websocket_hook`: the event would be gone without a word."""
+    with pytest.raises(
+        ConfigurationError, match=r"needs the hook's function, @websocket_hook\(function\)"
+    ):
+        websocket_hook(hook)
+    with pytest.raises(ConfigurationError, match="merge_websocket_hooks needs hooks"):
+        merge_websocket_hooks(hook)
+
+
+def test_a_merge_of_no_hooks_has_no_function() -> None:
+    """It may stand on a method all the same."""
+    nothing = merge_websocket_hooks()
+    with pytest.raises(ConfigurationError, match="merges none"):
+        get_websocket_hook_function(nothing)
+    assert routes(on_method(go=event_name("go")(nothing(lambda self: None))))["go"].hooks == ()
+
+
+def test_a_method_handles_one_event() -> None:
+    """A second name would take the place of the first without a word, so it is refused."""
+    with pytest.raises(ConfigurationError, match="this one handles 'one', so not 'two'"):
+        event_name("two")(event_name("one")(lambda self: None))
 
 
 @pytest.mark.parametrize(("hook", "words"), WRONG_HOOKS)
@@ -503,7 +528,7 @@ def test_methods_without_a_self_are_refused(kind: Any) -> None:
 
 def test_what_is_no_method_any_more_is_refused() -> None:
     """A subclass that puts a value in a method's place is named."""
-    parent = on_method(go=event_name("go")(handle))
+    parent = on_method(go=event_name("go")(lambda self: None))
     assert refusal(type("Child", (parent,), {"go": 5})).startswith("Child.go must be a method, as it is in a parent")
 
 
@@ -559,8 +584,8 @@ BAD_ROOTS: dict[str, type[SocketIOController]] = {
     "hook": hooked(lambda: None)["Inner.go"],
     "on_connection": on_method(on_connection=5),
     "handle_error": on_method(handle_error=lambda self: None),
-    "schema": on_method(go=event_name("go")(validate_payload({"type": 5})(handle))),
-    "schema function": on_method(go=event_name("go")(validate_payload(fails)(handle))),
+    "schema": on_method(go=event_name("go")(validate_payload({"type": 5})(lambda self: None))),
+    "schema function": on_method(go=event_name("go")(validate_payload(fails)(lambda self: None))),
     "namespace": on_method(namespace=5),
     "options": on_method(options={}),
     "adapter": on_method(adapter=5),

@@ -621,7 +621,9 @@ async def test_a_service_made_after_start_up_is_not_booted(log: list[str], caplo
     services.get(Driver)
     [record] = caplog.records
     assert record.levelname == "WARNING"
-    assert record.getMessage().startswith("Driver was made after the app had started, so its boot() does not run: ")
+    assert record.getMessage().startswith(
+        "Driver was made after the services had been booted, so its boot() has not run: "
+    )
     await services.close()
     assert log == []
 

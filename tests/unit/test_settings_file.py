@@ -110,11 +110,11 @@ def test_a_file_that_is_no_text_is_named(folder: Path, content: bytes) -> None:
 def test_a_file_that_cannot_be_opened_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not passed over in silence: what stands in it may matter."""
 
-    def refuse(path: str) -> None:
+    def refuse(path: str, **how: str) -> None:
         raise PermissionError(13, "Permission denied", path)
 
     (folder / ".env").write_text("WHINNY_DEBUG=1")
-    monkeypatch.setattr("whinny.framework.settings.dotenv_values", refuse)
+    monkeypatch.setattr("whinny.framework.settings.open", refuse, raising=False)
     with pytest.raises(ConfigurationError) as caught:
         ServiceManager()
     assert str(folder / ".env") in str(caught.value)

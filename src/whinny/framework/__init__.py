@@ -10,7 +10,7 @@ from whinny.framework.controllers import (
 from whinny.framework.errors import INTERNAL_ERROR, ErrorHandler, render_error
 from whinny.framework.hooks import BoundHook, ControllerHook, Hook, HookDecorator, waits
 from whinny.framework.payload import Converter, converter_for
-from whinny.framework.pipeline import Pipeline, Responses
+from whinny.framework.pipeline import Pipeline, Responses, kind
 from whinny.framework.run import Run
 from whinny.framework.schema import AjvError, Schema, SchemaValidator
 from whinny.framework.services import ServiceManager, dependency, find_services, services_of
@@ -41,6 +41,7 @@ __all__ = [
     "count_positional",
     "dependency",
     "find_services",
+    "kind",
     "marked_methods",
     "render_error",
     "resolve",

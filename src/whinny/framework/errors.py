@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from whinny.framework.pipeline import Context, Responses, kind
-from whinny.logs import log_error
+from whinny.logs import describe, log_error
 
 if TYPE_CHECKING:
     from whinny.framework.run import Run
@@ -31,11 +31,18 @@ def render_error(error: BaseException, debug: bool) -> dict[str, Any]:
         "code": INTERNAL_ERROR["code"],
         "name": type(error).__name__,
         "message": _text(error),
-        "stack": "".join(traceback.format_exception(error)),
+        "stack": _stack(error),
         "filename": place.filename if place else "",
         "line": place.lineno if place else None,
         "column": place.colno if place else None,
     }
+
+
+def _stack(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # of something strange in the error
+        return describe(error)
 
 
 def _text(error: BaseException) -> str:

@@ -33,14 +33,29 @@ class Run:
         return await awaitable
 
     def own_error(self, error: BaseException) -> Exception:
-        """The error to answer with. Raises it again where it is none: the run is cancelled, or the process ends."""
+        """The error to answer with. Raises it again where it is none, but the end of this run.
+
+        What ends the process (KeyboardInterrupt, SystemExit) does so from the loop, whoever has called this run.
+        """
         if isinstance(error, Exception):
             return error
-        if not isinstance(error, asyncio.CancelledError):
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task() if self._in_task else None
+            if task is not None and task.cancelling():
+                raise error
+            return _shown("Something that was waited for was cancelled.", error)
+        if isinstance(error, GeneratorExit) and self._in_task:
             raise error
-        task = asyncio.current_task() if self._in_task else None
-        if task is not None and task.cancelling():
-            raise error
-        shown = RuntimeError("Something that was waited for was cancelled.")
-        shown.__cause__ = error
-        return shown.with_traceback(error.__traceback__)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            asyncio.get_running_loop().call_soon(_raise, error)
+        return _shown(f"{type(error).__name__} was raised, which is no Exception.", error)
+
+
+def _shown(message: str, cause: BaseException) -> Exception:
+    shown = RuntimeError(message)
+    shown.__cause__ = cause
+    return shown.with_traceback(cause.__traceback__)
+
+
+def _raise(error: BaseException) -> None:
+    raise error

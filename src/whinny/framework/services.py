@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar, cast, overload
+from typing import Any, Final, Generic, Literal, TypeVar, cast, overload
 
 from whinny.errors import ConfigurationError
 from whinny.framework.settings import Settings
@@ -33,7 +34,8 @@ class ServiceManager:
         self._made: list[Any] = []  # each behind those that it needs
         self._making: list[object] = []
         self._booted: list[Any] = []
-        self._running = False  # between boot and close
+        self._state: Literal["new", "booting", "booted"] = "new"
+        self._turn = asyncio.Lock()  # of those who boot
         self._lock = threading.RLock()  # endpoints that run in threads ask for services too
 
     # Typed as callables, since type checkers do not take an abstract class for a `type[T]`.
@@ -56,16 +58,29 @@ class ServiceManager:
         It may be a stand-in of any type. It is booted and closed like one that was made here.
         """
         _check_is_class(cls)
+        if hasattr(service, "__dict__") and _dependencies(type(service)):
+            service.__dict__.setdefault(_MANAGER, self)
         with self._lock:
             old = self._services.get(cls)
             self._services[cls] = service
-            self._made = [each for each in self._made if each is not old]
-            self._made.append(service)
+            self._put(service, old)
             for owner in self._made:
                 for name, wanted in _dependencies(type(owner)).items():
                     if wanted is cls:
                         getattr(owner, "__dict__", {}).pop(name, None)  # so that it is looked up again
         return self
+
+    def _put(self, service: object, old: object) -> None:
+        """Among those that were made, in the place of the old one unless that is still used elsewhere."""
+        if any(service is each for each in self._made):
+            return
+        place = next((index for index, each in enumerate(self._made) if each is old), None)
+        if place is None or any(old is each for each in self._services.values()):
+            self._made.append(service)
+        else:
+            self._made[place] = service
+        if self._state == "booted":
+            self._add_late(service)
 
     def make(self, cls: Callable[..., T], **stand_ins: Any) -> T:
         """A new object of the class, which is not kept as the service; for tests.
@@ -86,7 +101,7 @@ class ServiceManager:
         service = self._new(cls, {})
         self._services[cls] = service
         self._made.append(service)
-        if self._running:
+        if self._state == "booted":
             self._add_late(service)
 
     def _new(self, cls: Any, stand_ins: dict[str, Any]) -> Any:
@@ -109,12 +124,12 @@ class ServiceManager:
             self._making.pop()
         return service
 
-    def _add_late(self, service: Any) -> None:
-        """A service was made while the app runs, too late to be booted."""
+    def _add_late(self, service: object) -> None:
+        """A service was made after all others were booted."""
         if _has(service, "boot"):
             log.warning(
-                "%s was made after the app had started, so its boot() does not run: name it as a dependency of a "
-                "controller, or get it before the app starts",
+                "%s was made after the services had been booted, so its boot() has not run: name it as a dependency of "
+                "a controller, or get it before the app starts",
                 type(service).__name__,
             )
         else:
@@ -125,20 +140,24 @@ class ServiceManager:
 
         When one fails, those that were booted are closed again, and its error is raised.
         """
-        self._running = True
-        for service in self._made:  # which grows when a boot makes another service
-            if any(service is booted for booted in self._booted):
-                continue
-            try:
-                await _call(service, "boot")
-            except BaseException:
-                await self.close()
-                raise
-            self._booted.append(service)
+        if not self._turn.locked():
+            self._turn = asyncio.Lock()  # the one before may belong to another loop
+        async with self._turn:
+            self._state = "booting"
+            for service in self._made:  # which grows when a boot makes another service
+                if any(service is booted for booted in self._booted):
+                    continue
+                try:
+                    await _call(service, "boot")
+                except BaseException:
+                    await self.close()
+                    raise
+                self._booted.append(service)
+            self._state = "booted"
 
     async def close(self) -> None:
         """Run the `close` of every booted service, the last one first. An error of one is logged, and the rest run."""
-        self._running = False
+        self._state = "new"
         while self._booted:
             service = self._booted.pop()
             try:
@@ -167,7 +186,10 @@ def _dependencies(cls: type) -> dict[str, object]:
 
 
 def _has(service: object, name: str) -> bool:
-    return inspect.isfunction(getattr(type(service), name, None))
+    """Whether it has such a method, which does not handle an event or a request of that name."""
+    versions = [vars(owner)[name] for owner in type(service).__mro__ if name in vars(owner)]
+    marked = any(mark.startswith("__whinny_") for version in versions for mark in getattr(version, "__dict__", ()))
+    return bool(versions) and inspect.isfunction(versions[0]) and not marked
 
 
 async def _call(service: object, name: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import StringIO
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from whinny.errors import ConfigurationError
 
@@ -39,9 +41,17 @@ def _read_file(path: str) -> dict[str, str]:
     if not os.path.isfile(path):
         return {}
     try:
-        return {name: value or "" for name, value in dotenv_values(path).items()}
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The settings in {os.path.abspath(path)} cannot be read: {error}") from error
+    for line in parse_stream(StringIO(text)):
+        written = line.original.string.strip()
+        if "WHINNY_" in written and not written.startswith("#") and line.value is None:
+            raise ConfigurationError(
+                f"Line {line.original.line} of {os.path.abspath(path)} is no setting: {written!r}. Write NAME=value."
+            )
+    return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
 
 
 def _flag(values: Mapping[str, str], name: str, default: bool) -> bool:

@@ -3,7 +3,7 @@
 from whinny.server.broadcast import BroadcastOperator
 from whinny.server.events import Job
 from whinny.server.handshake import Handshake
-from whinny.server.namespace import Namespace, NamespaceHandler, Pending
+from whinny.server.namespace import Namespace, NamespaceHandler, Pending, check_namespace
 from whinny.server.options import ServerOptions
 from whinny.server.server import Server
 from whinny.server.socket import Socket
@@ -18,4 +18,5 @@ __all__ = [
     "Server",
     "ServerOptions",
     "Socket",
+    "check_namespace",
 ]

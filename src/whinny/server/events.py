@@ -6,11 +6,13 @@ task was made before it that has not started yet (Python 3.11 has no eager tasks
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from whinny.logs import log_error
 from whinny.server.tasks import STARTS_EAGERLY
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from whinny.protocol import Event
     from whinny.server.socket import Socket
+
+log = logging.getLogger("whinny.server")
 
 
 class Job(NamedTuple):
@@ -56,18 +60,22 @@ def _run_now(job: Job) -> Context | None:
         context.run(job.coroutine.send, None)
     except StopIteration:
         return None
+    except BaseException as error:  # the handler's promise is broken; the reader of this client is not to suffer
+        log_error(log, "The handler of an event failed", error=error)
+        return None
     return context
 
 
 class EventRunner:
     """Counts the running events of a socket."""
 
-    __slots__ = ("_backlog", "_running", "_socket", "_starting")
+    __slots__ = ("_backlog", "_paused", "_running", "_socket", "_starting")
 
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
         self._running = 0
         self._starting = 0
+        self._paused = False
         self._backlog: deque[Event] = deque()
 
     @property
@@ -85,9 +93,23 @@ class EventRunner:
         return self._socket.namespace.server.options.max_concurrent_events
 
     def keep(self, packet: Event) -> None:
-        """Run this event later. It came with what had been read already: reading is paused."""
+        """Run this event later. It came with what had been read already, or before an acknowledgement."""
         self._backlog.append(packet)
-        self._socket.connection.pause(self)
+        self.regulate()
+
+    def regulate(self) -> None:
+        """Stop reading from a client that has too many events running, and go on when it has not.
+
+        While one of them waits for an acknowledgement of this client, reading goes on, or it would wait forever; as
+        many events as may run are kept meanwhile.
+        """
+        enough = self.full and (not self._socket.waits_for_ack or len(self._backlog) >= self._most)
+        if enough != self._paused:
+            self._paused = enough
+            if enough:
+                self._socket.connection.pause(self)
+            else:
+                self._socket.connection.resume(self)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], context: Context | None) -> None:
         """Run a job as a task; `context` is given for one that has started already."""
@@ -102,17 +124,16 @@ class EventRunner:
             self._running -= 1
             return
         task.add_done_callback(self._finished)
-        if self._running >= self._most:
-            self._socket.connection.pause(self)
+        self.regulate()
 
     async def _note_start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._starting -= 1
         await coroutine
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        was_full = self.full
         self._running -= 1
+        if self._socket.namespace.server.closing:
+            self._backlog.clear()
         while self._backlog and self._running < self._most:
             _start(self._socket, self._backlog.popleft())
-        if was_full and not self.full:
-            self._socket.connection.resume(self)
+        self.regulate()

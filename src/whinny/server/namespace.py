@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextvars import copy_context
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 from whinny import protocol
 from whinny.engine import Packet
-from whinny.errors import ConnectionRefused, EncodeError
+from whinny.errors import ConfigurationError, ConnectionRefused, EncodeError
 from whinny.logs import escape, log_error
 from whinny.protocol import RESERVED_EVENTS, Event
 from whinny.server.events import Job
@@ -31,6 +30,13 @@ class Pending(Awaitable[None], Protocol):
 
     def close(self) -> None:
         """Nobody will await it. After it was awaited, this does nothing."""
+
+
+def check_namespace(name: str) -> str:
+    """The name of a namespace, with its slash. Raises ConfigurationError when it cannot be one."""
+    if "," in name or "\x1e" in name:
+        raise ConfigurationError(f"The namespace {name!r} is wrong: a comma or 0x1e would end it on the wire.")
+    return name if name.startswith("/") else "/" + name
 
 
 class NamespaceHandler(Protocol):
@@ -104,7 +110,8 @@ class Namespace(ServerEvents):
         client.add(socket)
         try:
             # In a context of its own, so that what it sets reaches no event.
-            pending = copy_context().run(self.handler.on_connect, socket) if self.handler is not None else None
+            context = socket.new_context()
+            pending = context.run(self.handler.on_connect, socket) if self.handler is not None else None
         except BaseException as error:
             self._refuse(socket, error)
             if not isinstance(error, (Exception, asyncio.CancelledError)):
@@ -113,7 +120,7 @@ class Namespace(ServerEvents):
         if pending is None:
             socket.accept()
         else:
-            task = self.server.tasks.start(self._connect_later(socket, pending))
+            task = self.server.tasks.start(self._connect_later(socket, pending), context)
             task.add_done_callback(lambda _: pending.close())  # should the task have ended before it began
             client.connecting(socket, task)
 
@@ -162,6 +169,7 @@ class Namespace(ServerEvents):
             extra = {"socket_id": socket.id, "namespace": self.name, "reason": reason}
             log.info("Client disconnected: %s (%s)", socket.id, reason, extra=extra)
         if self.handler is not None:
-            pending = copy_context().run(self.handler.on_disconnect, socket, reason)
+            context = socket.new_context()  # not that of whoever has ended the client
+            pending = context.run(self.handler.on_disconnect, socket, reason)
             if pending is not None:
-                self.server.tasks.start(pending)
+                self.server.tasks.start(pending, context)

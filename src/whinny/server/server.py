@@ -11,7 +11,7 @@ from whinny.cluster import MemoryAdapter
 from whinny.engine import Connection, Engine
 from whinny.errors import ConfigurationError
 from whinny.server.client import Client
-from whinny.server.namespace import Namespace
+from whinny.server.namespace import Namespace, check_namespace
 from whinny.server.options import ServerOptions
 from whinny.server.server_events import ServerEvents
 from whinny.server.tasks import Tasks
@@ -47,10 +47,7 @@ class Server(ServerEvents):
 
     def of(self, name: str) -> Namespace:
         """The namespace of this name, made when it is first asked for. Clients get in once it has a handler."""
-        if not name.startswith("/"):
-            name = "/" + name
-        if "," in name or "\x1e" in name:
-            raise ConfigurationError(f"The namespace {name!r} is wrong: a comma or 0x1e would end it on the wire.")
+        name = check_namespace(name)
         namespace = self.namespaces.get(name)
         if namespace is None:
             namespace = self.namespaces[name] = Namespace(self, name)
@@ -91,16 +88,18 @@ class Server(ServerEvents):
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function in the loop's thread: at once when this is it, else soon and in order."""
-        if self._thread == get_ident() or self._loop is None:
+        loop = self._loop  # which a shutdown may take away meanwhile
+        if self._thread == get_ident() or loop is None:
             function(*args)
         else:
-            self._loop.call_soon_threadsafe(function, *args)
+            loop.call_soon_threadsafe(function, *args)
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Await a coroutine in the server's loop, from whichever loop this is."""
-        if self._loop is None or self._thread == get_ident():
+        loop = self._loop
+        if loop is None or self._thread == get_ident():
             return await coroutine
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
 
     # the end
 

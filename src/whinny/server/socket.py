@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Literal
 
 from whinny import protocol
@@ -35,6 +36,7 @@ class Socket(Broadcasting):
         "_acks",
         "_auth",
         "_client",
+        "_context",
         "_data",
         "_early",
         "_early_size",
@@ -51,6 +53,7 @@ class Socket(Broadcasting):
         self.namespace = namespace
         self._client = client
         self._auth = auth
+        self._context = copy_context()
         self._state: Literal["connecting", "connected", "disconnected"] = "connecting"
         self._handshake: Handshake | None = None
         self._data: dict[str, Any] | None = None
@@ -104,6 +107,10 @@ class Socket(Broadcasting):
         if self._last_rooms is not None:
             return self._last_rooms
         return self.namespace.adapter.rooms_of(self)
+
+    def new_context(self) -> Context:
+        """For `on_connection` and `on_disconnect`: context variables as they were when the client came."""
+        return self._context.copy()
 
     # rooms
 
@@ -226,12 +233,19 @@ class Socket(Broadcasting):
             and (listener := self._acks.pop(packet.id, None)) is not None
         ):
             listener.answered(packet.data)
+            if self.runner is not None:
+                self.runner.regulate()
 
     def acknowledge(self, ack_id: int, *args: Any) -> None:
         """Answer an event of the client. Raises EncodeError when the arguments cannot be sent."""
         packet = Ack(self.namespace.name, self.namespace.wire_args(args), ack_id)
         if self._state == "connected":
             self._client.send(protocol.encode(packet, self.namespace.server.options.max_attachments))
+
+    @property
+    def waits_for_ack(self) -> bool:
+        """Whether somebody waits for an acknowledgement of this client."""
+        return bool(self._acks)
 
     def expect_ack(self, ack_id: int, listener: AckListener) -> bool:
         """Tell `listener` of the acknowledgement with this id; False when the client is gone."""
@@ -240,12 +254,14 @@ class Socket(Broadcasting):
         if self._acks is None:
             self._acks = {}
         self._acks[ack_id] = listener
+        if self.runner is not None:
+            self.runner.regulate()
         return True
 
     def forget_ack(self, ack_id: int) -> None:
         """Nobody waits for it any more."""
-        if self._acks is not None:
-            self._acks.pop(ack_id, None)
+        if self._acks is not None and self._acks.pop(ack_id, None) is not None and self.runner is not None:
+            self.runner.regulate()
 
     def on_close(self, reason: DisconnectReason) -> None:
         """The client is gone from this namespace."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from whinny.errors import ConfigurationError
-from whinny.framework import ControllerNode, Run, count_positional, waits
+from whinny.framework import ControllerNode, Run, count_positional, kind, waits
 from whinny.server import Pending, Socket
 from whinny.types import DisconnectReason
 from whinny.websocket.context import WebsocketContext
@@ -43,40 +42,53 @@ class Connections:
                 result = methods.pop(0)(ctx)
                 if inspect.isawaitable(result):
                     return _Begun(self._connect(result, methods, ctx), result)
-        except Exception as error:
-            raise self._errors.refusal(error, ctx) from None
+                _check_nothing(result)
+        except BaseException as error:
+            raise self._errors.refusal(Run(in_task=False).own_error(error), ctx) from None
         return None
 
-    async def _connect(self, first: Awaitable[None] | None, methods: list[Method], ctx: WebsocketContext[Any]) -> None:
+    async def _connect(self, first: Awaitable[Any] | None, methods: list[Method], ctx: WebsocketContext[Any]) -> None:
         try:
             if first is not None:
-                await first
+                _check_nothing(await first)
             for method in methods:
                 result = method(ctx)
-                if inspect.isawaitable(result):
-                    await result
+                _check_nothing(await result if inspect.isawaitable(result) else result)
         except BaseException as error:
             raise self._errors.refusal(Run(in_task=True).own_error(error), ctx) from None
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> Coroutine[Any, Any, None] | None:
         """A client is gone. One method's error keeps no other from running."""
         ctx: WebsocketContext[Any] = WebsocketContext("", None, socket, args=())
-        pending: list[Awaitable[Any]] = []
-        for method in self._disconnecting:
+        methods = list(self._disconnecting)
+        while methods:
             try:
-                result = method(ctx, reason)
+                result = methods.pop(0)(ctx, reason)
                 if inspect.isawaitable(result):
-                    pending.append(result)
-            except (Exception, asyncio.CancelledError) as error:
-                self._errors.log(error, "on_disconnect", ctx)
-        return self._disconnect(pending, ctx) if pending else None
+                    return self._disconnect(result, methods, ctx, reason)
+            except BaseException as error:
+                self._errors.log(Run(in_task=False).own_error(error), "on_disconnect", ctx)
+        return None
 
-    async def _disconnect(self, pending: list[Awaitable[Any]], ctx: WebsocketContext[Any]) -> None:
-        for each in pending:
+    async def _disconnect(
+        self, first: Awaitable[Any], methods: list[Method], ctx: WebsocketContext[Any], reason: DisconnectReason
+    ) -> None:
+        pending: Awaitable[Any] | None = first
+        while pending is not None or methods:
             try:
-                await each
-            except Exception as error:
-                self._errors.log(error, "on_disconnect", ctx)
+                result = pending if pending is not None else methods.pop(0)(ctx, reason)
+                pending = None
+                if inspect.isawaitable(result):
+                    await result
+            except BaseException as error:
+                self._errors.log(Run(in_task=True).own_error(error), "on_disconnect", ctx)
+
+
+def _check_nothing(result: object) -> None:
+    if result is not None:
+        raise TypeError(
+            f"on_connection returned {kind(result)}: it must return None; raise ConnectionRefused to refuse."
+        )
 
 
 class _Begun:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whinny.errors import ConfigurationError
 from whinny.framework import SubController, controller_tree, count_positional, services_of
-from whinny.server import ServerOptions
+from whinny.server import ServerOptions, check_namespace
 from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
 from whinny.websocket.dispatch import Dispatcher
@@ -67,18 +67,19 @@ class SocketIOController:
             )
         if not isinstance(self.options, ServerOptions):
             raise ConfigurationError(f"{cls.__name__}.options must be ServerOptions(…), not {self.options!r}.")
-        if not isinstance(self.namespace, str):
-            raise ConfigurationError(f"{cls.__name__}.namespace must be a text, not {self.namespace!r}.")
         if not callable(self.handle_error) or count_positional(self.handle_error, 2) != 2:
             raise ConfigurationError(f"{cls.__name__}.handle_error must be a method that takes (self, error, ctx).")
+        if not isinstance(self.namespace, str):
+            raise ConfigurationError(f"{cls.__name__}.namespace must be a text, not {self.namespace!r}.")
+        name = check_namespace(self.namespace)
         handler = Dispatcher(self, controller_tree(self, services, ROOT_ONLY), services)
-        server, lifecycle = services.get(WsServer).open(
-            self.options, inspect.getattr_static(self, "adapter"), cls.__name__
-        )
-        namespace = server.of(self.namespace)
-        if namespace.handler is not None:
-            raise ConfigurationError(
-                f"{cls.__name__} cannot be attached: the namespace {namespace.name!r} has a root controller already."
-            )
-        namespace.handler = handler
-        return SocketIOApp(server, lifecycle, http)
+        ws_server = services.get(WsServer)
+        if not isinstance(ws_server, WsServer):
+            raise ConfigurationError(f"The service WsServer is a {type(ws_server).__name__} here, which cannot serve.")
+        opened = ws_server.open(self.options, inspect.getattr_static(self, "adapter"), cls.__name__)
+        if (known := opened.server.namespaces.get(name)) is not None and known.handler is not None:
+            raise ConfigurationError(f"{cls.__name__} cannot be attached: the namespace {name!r} has a root already.")
+        app = SocketIOApp(opened.server, opened.lifecycle, http)
+        opened.server.of(name).handler = handler  # from here on, nothing is refused
+        ws_server.keep(opened)
+        return app

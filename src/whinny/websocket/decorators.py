@@ -25,6 +25,9 @@ def event_name(name: str) -> Callable[[M], M]:
         raise ConfigurationError(f'event_name needs the name of an event, event_name("create product"), not {name!r}.')
 
     def decorate(method: M) -> M:
+        if EVENT in getattr(method, "__dict__", {}):
+            known = getattr(method, EVENT)
+            raise ConfigurationError(f"A method handles one event: this one handles {known!r}, so not {name!r}.")
         setattr(method, EVENT, name)
         return method
 
@@ -37,11 +40,20 @@ def websocket_hook(function: WebsocketHookFunction) -> HookDecorator:
     It returns nothing, a response, which is the answer then, or a function that is called with the response after the
     method has run.
     """
+    _check_hook(function, "websocket_hook")
     return HookDecorator(function)
+
+
+def _check_hook(function: object, name: str) -> None:
+    if not callable(function) or EVENT in getattr(function, "__dict__", {}):
+        raise ConfigurationError(f"{name} needs the hook's function, @{name}(function), not {function!r}.")
 
 
 def merge_websocket_hooks(*hooks: HookDecorator) -> HookDecorator:
     """One decorator for several hooks, in this order."""
+    for hook in hooks:
+        if not isinstance(hook, HookDecorator):
+            raise ConfigurationError(f"merge_websocket_hooks needs hooks, as websocket_hook gives them, not {hook!r}.")
     return HookDecorator(*(function for hook in hooks for function in hook.hooks))
 
 
@@ -51,7 +63,9 @@ def get_websocket_hook_functions(hook: HookDecorator) -> tuple[Hook, ...]:
 
 
 def get_websocket_hook_function(hook: HookDecorator) -> Hook:
-    """The first function of a hook."""
+    """The first function of a hook. Raises ConfigurationError for a merge of none."""
+    if not hook.hooks:
+        raise ConfigurationError("This hook merges none, so it has no function.")
     return hook.hooks[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from whinny.errors import ConfigurationError
 from whinny.logs import escape
@@ -49,13 +49,16 @@ def _apps(app: Any, seen: set[int]) -> Iterator[SocketIOApp]:
 
 def _row(namespace: str, route: Route) -> tuple[str, ...]:
     hooks = ", ".join(hook.name for hook in route.hooks)
-    return (namespace, escape(route.event_name), route.controller_name, route.method_name, hooks, _shown(route.payload))
+    names = (namespace, route.event_name, route.controller_name, route.method_name)
+    return (*map(escape, names), hooks, _shown(route.payload))
 
 
 def _shown(payload: Any) -> str:
     if payload is Any:
         return "Any"
-    return payload.__name__ if type(payload) is type else str(payload).replace("typing.", "")
+    return (
+        payload.__name__ if isinstance(payload, type) and not get_args(payload) else str(payload).replace("typing.", "")
+    )
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from whinny.errors import ConfigurationError
 from whinny.framework import AjvError, ControllerHook, Hook, HookDecorator, Schema, SchemaValidator, ServiceManager
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.response import WebsocketErrorResponse
@@ -53,9 +54,18 @@ class _PayloadValidation(ControllerHook):
 
     def bind(self, controller: object, where: str) -> Hook:
         """The hook with the schema for this controller."""
-        schema = self._schema(controller) if callable(self._schema) else self._schema
+        schema = self._made_by(controller, where) if callable(self._schema) else self._schema
         validator = SchemaValidator(schema, where, **self._switches)
         return _change_and_check(validator) if any(self._switches.values()) else _check(validator)
+
+    def _made_by(self, controller: object, where: str) -> Schema:
+        function: Any = self._schema
+        try:
+            schema: Schema = function(controller)
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(f"The schema function of {where} failed with {problem}") from error
+        return schema
 
     def __call__(self, ctx: WebsocketContext[Any], services: ServiceManager) -> WebsocketErrorResponse | None:
         """Called alone, in a test; a schema function gets `ctx.controller`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from whinny.errors import ConfigurationError, ServerNotAttached
 from whinny.framework import ServiceManager, dependency
@@ -11,6 +11,14 @@ from whinny.serving import Lifecycle
 
 if TYPE_CHECKING:
     from whinny.cluster import AdapterFactory
+
+
+class Opened(NamedTuple):
+    """A server with what belongs to it."""
+
+    server: Server
+    lifecycle: Lifecycle
+    adapter: AdapterFactory | None
 
 
 class WsServer:
@@ -37,23 +45,27 @@ class WsServer:
     def io(self, server: Server) -> None:
         self._io = server
 
-    def open(self, options: ServerOptions, adapter: AdapterFactory | None, where: str) -> tuple[Server, Lifecycle]:
-        """The server for a root controller. Raises ConfigurationError when another root differs in what they share."""
-        if self._io is None:
-            self._io = Server(options, adapter=adapter)
-            self._adapter = adapter
-        else:
-            differences = self._io.options.differences(options)
-            if self._adapter != adapter:
-                differences.append("adapter")
-            if differences:
-                raise ConfigurationError(
-                    f"{where} has other options than the root that was attached before it: {', '.join(differences)}. "
-                    "All roots of a ServiceManager share one server."
-                )
-        if self._lifecycle is None:
-            self._lifecycle = Lifecycle(self._io, self.services.boot, self.services.close)
-        return self._io, self._lifecycle
+    def open(self, options: ServerOptions, adapter: AdapterFactory | None, where: str) -> Opened:
+        """The server for a root controller: a new one is not used before it is given to `keep`.
+
+        Raises ConfigurationError when another root differs in what all roots share.
+        """
+        if self._io is None or self._lifecycle is None:
+            server = self._io or Server(options, adapter=adapter)
+            return Opened(server, Lifecycle(server, self.services.boot, self.services.close), adapter)
+        differences = self._io.options.differences(options)
+        if self._adapter != adapter:
+            differences.append("adapter")
+        if differences:
+            raise ConfigurationError(
+                f"{where} has other options than the root that was attached before it: {', '.join(differences)}. "
+                "All roots of a ServiceManager share one server."
+            )
+        return Opened(self._io, self._lifecycle, adapter)
+
+    def keep(self, opened: Opened) -> None:
+        """This is the server from here on."""
+        self._io, self._lifecycle, self._adapter = opened
 
     async def close(self) -> None:
         """Close all connections; does nothing before a controller was attached."""
