@@ -393,9 +393,7 @@ WRONG_HOOKS: list[tuple[Any, str]] = [
 @pytest.mark.parametrize("hook", [None, "hook", event_name("go")(lambda self: None)])
 def test_a_hook_that_is_no_function_is_refused_where_it_is_written(hook: Any) -> None:
     """So is a method below a bare `@websocket_hook`: the event would be gone without a word."""
-    with pytest.raises(
-        ConfigurationError, match=r"needs the hook's function, @websocket_hook\(function\)"
-    ):
+    with pytest.raises(ConfigurationError, match=r"needs the hook's function, @websocket_hook\(function\)"):
         websocket_hook(hook)
     with pytest.raises(ConfigurationError, match="merge_websocket_hooks needs hooks"):
         merge_websocket_hooks(hook)
