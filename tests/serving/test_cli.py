@@ -116,6 +116,7 @@ def test_run_masks_errors(tmp_path: Path) -> None:
 # whinny routes
 
 LISTED = """
+import msgspec
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from whinny import (
@@ -137,11 +138,14 @@ class Users:
 class Root(SocketIOController):
     sub_controllers = (ws_controller("users ", Users),)
 
+class Stop(msgspec.Struct):
+    reason: str
+
 class Admin(SocketIOController):
-    namespace = "/admin"
+    namespace = "/admin\\n"
 
     @event_name("stop")
-    def stop(self): ...
+    def stop(self, ctx, payload: Stop): ...
 
 services = ServiceManager({settings})
 app = services.get(Root).attach()
@@ -154,7 +158,7 @@ TABLE = """\
 namespace  event                controller  method  hooks                 payload
 /          users \\x1b[31mred\\n  Users       red     log_in                Any
 /          users create         Users       create  log_in, check, check  dict[str, str]
-/admin     stop                 Admin       stop                          Any
+/admin\\n   stop                 Admin       stop                          Stop
 """
 
 
@@ -194,6 +198,16 @@ def test_routes_of_what_is_no_such_app(tmp_path: Path, target: str, words: str) 
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith("Error: ")
     assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("line", ["WHINNY_DEBUG 1", "WHINNY_DEBUG='1", "WHINNY_DEBUG: 1", "WHINNY_DEBUG"])
+def test_a_broken_line_of_the_settings_is_named(tmp_path: Path, line: str) -> None:
+    """Which file and which line, in one line of the output; the app does not start with other settings than meant."""
+    (tmp_path / ".env").write_text(f"OTHER=x\n{line}\n")
+    done = routes(tmp_path, "listed:app", settings="")
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith(f"Error: Line 2 of {tmp_path / '.env'} is no setting: {line!r}")
     assert len(done.stderr.splitlines()) == 1
 
 

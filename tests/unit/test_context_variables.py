@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -378,4 +378,165 @@ async def test_the_controllers_of_one_connection_share_a_context() -> None:
         client.connection.receive("1")
     await turns()
     assert seen[:2] == [("on_connection", "ada"), ("on_connection", "bob")]
+    assert user.get() == "nobody"
+
+
+# who comes, and who is ended by somebody else
+
+
+class Watched(Users):
+    """Notes who is there when clients come and go; its events end other clients."""
+
+    options = ServerOptions(max_send_buffer=1000)
+
+    def on_connection(self, ctx: WebsocketContext) -> None:
+        self.heard.append(("on_connection", user.get()))
+
+    @event_name("end others")
+    @websocket_hook(log_in)
+    def end_others(self, ctx: WebsocketContext) -> None:
+        ctx.socket.broadcast.disconnect_sockets(close=True)
+
+    @event_name("end others, later")
+    @websocket_hook(log_in)
+    async def end_others_later(self, ctx: WebsocketContext) -> None:
+        await asyncio.sleep(0.1)
+        ctx.socket.broadcast.disconnect_sockets()
+
+    @event_name("flood others")
+    @websocket_hook(log_in)
+    def flood_others(self, ctx: WebsocketContext) -> None:
+        for _ in range(10):
+            ctx.socket.broadcast.emit("flood", "x" * 500)
+
+    @event_name("close the server")
+    @websocket_hook(log_in)
+    async def close_server(self, ctx: WebsocketContext) -> None:
+        ctx.socket.namespace.server.begin_close()  # type: ignore[attr-defined]
+
+
+class WatchedPlain(Watched):
+    """The same with a `def`."""
+
+    def on_disconnect(self, ctx: WebsocketContext, reason: DisconnectReason) -> None:  # type: ignore[override]
+        self.heard.append(("on_disconnect", user.get()))
+        user.set("set by on_disconnect")
+
+
+class WatchedGiving(Watched):
+    """The same with a `def` that gives a coroutine."""
+
+    def on_disconnect(self, ctx: WebsocketContext, reason: DisconnectReason) -> Awaitable[None]:  # type: ignore[override]
+        return super().on_disconnect(ctx, reason)
+
+
+WATCHED = [Watched, WatchedPlain, WatchedGiving]
+
+
+def as_user(name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call something in a context in which somebody is logged in, as a request's middleware does."""
+
+    def call() -> Any:
+        user.set(name)
+        return function(*args, **kwargs)
+
+    return copy_context().run(call)
+
+
+@pytest.mark.parametrize("controller", WATCHED)
+@pytest.mark.parametrize("event", ["end others", "end others, later", "flood others", "close the server"])
+@in_fake_time
+async def test_on_disconnect_does_not_see_who_ended_its_client(event: str, controller: type[Watched]) -> None:
+    """Another client's event may disconnect it, send it more than it takes, or end the server: it sees nobody."""
+    server = attach(controller)
+    ending = FakeClient(server)
+    ending.connect()
+    for _ in range(3):
+        FakeClient(server).connect()
+    ending.emit(event, "eve")
+    await asyncio.sleep(5)
+    gone = [found for found in root(server).heard if found[0] == "on_disconnect"]
+    assert gone == [("on_disconnect", "nobody")] * (4 if event == "close the server" else 3)
+    assert user.get() == "nobody"
+
+
+@pytest.mark.parametrize("controller", WATCHED)
+@pytest.mark.parametrize("beats", ["alone", "with another client"])
+@in_fake_time
+async def test_on_disconnect_after_a_ping_timeout_sees_its_own_request(beats: str, controller: type[Watched]) -> None:
+    """Clients share one timer; whoever has set it going, each sees its own."""
+
+    class Root(controller):  # type: ignore[misc, valid-type]
+        options = ServerOptions(ping_interval=1, ping_timeout=1)
+
+    server = attach(Root)
+    as_user("ada", FakeClient, server).connect()
+    if beats == "with another client":
+        as_user("bob", lambda: FakeClient(server).connect())
+    silent = as_user("eve", FakeClient, server)
+    as_user("the silent one", silent.connect)
+    await asyncio.sleep(5)
+    expected = ["nobody", *(["bob"] if beats == "with another client" else []), "the silent one"]
+    assert sorted(found for name, found in root(server).heard if name == "on_disconnect") == sorted(expected)
+    assert not server.clients
+
+
+@pytest.mark.parametrize("controller", WATCHED)
+@pytest.mark.parametrize("way", ["itself", "another", "the server"])
+@in_fake_time
+async def test_its_own_request_is_seen_when_a_client_comes_and_goes(way: str, controller: type[Watched]) -> None:
+    """What the request that brought the client has set, on_connection and on_disconnect see, whoever ends it."""
+    server = attach(controller)
+    ending, client = FakeClient(server), FakeClient(server)
+    ending.connect()
+    as_user("ada", client.connect)
+    if way == "itself":
+        client.connection.receive("1")
+    elif way == "another":
+        ending.emit("end others", "eve")
+    else:
+        as_user("eve", server.of("/").disconnect_sockets)
+    await asyncio.sleep(5)
+    heard = root(server).heard
+    assert heard[:2] == [("on_connection", "nobody"), ("on_connection", "ada")]
+    assert ("on_disconnect", "ada") in heard[2:]
+    assert ("on_disconnect", "eve") not in heard
+    assert user.get() == "nobody"
+
+
+@in_fake_time
+async def test_what_a_def_has_set_is_there_in_what_it_gives() -> None:
+    """An on_connection or on_disconnect that is a `def` and gives a coroutine is one piece; the next method goes on."""
+    seen: list[tuple[str, str]] = []
+
+    class Below(Sub):
+        def __init__(self) -> None:
+            self.seen = seen
+
+    class Root(SocketIOController):
+        sub_controllers = (Below,)
+
+        def on_connection(self, ctx: WebsocketContext) -> Awaitable[None]:
+            user.set("set by on_connection")
+            return self.note("first")
+
+        def on_disconnect(self, ctx: WebsocketContext, reason: DisconnectReason) -> Awaitable[None]:
+            assert user.get() == "nobody"
+            user.set("set by on_disconnect")
+            return self.note("last")
+
+        async def note(self, name: str) -> None:
+            await asyncio.sleep(0.1)
+            seen.append((name, user.get()))
+
+    server = attach(Root)
+    clients = [FakeClient(server) for _ in range(2)]
+    for client in clients:
+        client.send_connect()
+    await asyncio.sleep(1)
+    for client in clients:
+        client.connection.receive("1")
+    await asyncio.sleep(1)
+    assert sorted(seen[:4]) == [("first", "set by on_connection")] * 2 + [("on_connection", "set by on_connection")] * 2
+    assert sorted(seen[4:]) == [("last", "set by on_disconnect")] * 2 + [("on_disconnect", "set by on_disconnect")] * 2
     assert user.get() == "nobody"

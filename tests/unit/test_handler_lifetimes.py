@@ -16,15 +16,17 @@ from unit.fakes import FakeClient
 from whinny import (
     ClientDisconnected,
     Server,
+    ServerOptions,
     SocketIOController,
     WebsocketContext,
+    WebsocketErrorResponse,
     WebsocketResponse,
     event_name,
     websocket_hook,
     ws_controller,
 )
 from whinny.engine import Connection
-from whinny.protocol import Ack, Event
+from whinny.protocol import Ack, ConnectError, Event, Packet
 from whinny.server import Socket
 from whinny.server.client import Client
 from whinny.server.server import GRACE
@@ -50,6 +52,11 @@ def no_unawaited_coroutines() -> Any:
     """What is never awaited says so when it is collected: then a test of this file, not a later one, fails."""
     yield
     gc.collect()
+
+
+def paused(client: FakeClient) -> bool:
+    """Whether the server reads nothing of this client."""
+    return client.transport.paused
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -221,6 +228,363 @@ def test_an_async_method_can_end_the_process(error: type[BaseException], later: 
         run(main())
 
 
+class Own(BaseException):
+    """An app's own, which is no Exception."""
+
+
+class Ending(SocketIOController):
+    """Raises what its test has put into `error`, wherever the payload or the client's auth says."""
+
+    error: type[BaseException]
+
+    def fail(self, here: object, place: str) -> None:
+        if here == place:
+            raise self.error(place)
+
+    def before(self, ctx: WebsocketContext, services: object) -> Callable[[Any], None]:
+        self.fail(ctx.payload, "hook")
+        return lambda response: self.fail(ctx.payload, "post function")
+
+    @event_name("go")
+    @websocket_hook(lambda ctx, services: ctx.controller.before(ctx, services))
+    def go(self, ctx: WebsocketContext) -> WebsocketResponse:
+        self.fail(ctx.payload, "method")
+        if ctx.payload == "handle_error":
+            raise LookupError
+        return WebsocketResponse("fine")
+
+    @event_name("go later")
+    async def go_later(self, ctx: WebsocketContext) -> WebsocketResponse:
+        await asyncio.sleep(1)
+        self.fail(ctx.payload, "method, later")
+        return WebsocketResponse("fine")
+
+    def handle_error(self, error: Exception, ctx: WebsocketContext) -> None:
+        self.fail(ctx.payload, "handle_error")
+
+    def on_connection(self, ctx: WebsocketContext) -> None:
+        self.fail(ctx.socket.handshake.auth.get("fail"), "on_connection")
+
+    def on_disconnect(self, ctx: WebsocketContext, reason: DisconnectReason) -> None:
+        self.fail(ctx.socket.handshake.auth.get("fail"), "on_disconnect")
+
+
+def ending_by(kind: type[BaseException], **options: Any) -> Server:
+    """A server whose controller raises this."""
+    return attach(type("Root", (Ending,), {"error": kind, "options": ServerOptions(**options)}))
+
+
+FINE = {"status": "ok", "data": "fine"}
+EVENT_PLACES = [
+    ("go", "hook"),
+    ("go", "method"),
+    ("go", "post function"),
+    ("go", "handle_error"),
+]
+ENDING_THE_PROCESS = [KeyboardInterrupt, SystemExit]
+
+
+@pytest.mark.parametrize(("event", "place"), EVENT_PLACES)
+@pytest.mark.parametrize("kind", [GeneratorExit, Own])
+@in_fake_time
+async def test_what_is_no_exception_is_answered_like_one(
+    kind: type[BaseException], event: str, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One record, the masked answer, and nobody else notices; its client's reader goes on."""
+    server = ending_by(kind)
+    client, other = FakeClient(server), FakeClient(server)
+    client.connect()
+    other.connect()
+    client.emit(event, place, ack_id=1)
+    client.emit("go", "nothing", ack_id=2)
+    client.emit("go later", "nothing", ack_id=3)
+    other.emit("go", "nothing", ack_id=4)
+    await asyncio.sleep(2)
+    assert client.acks() == {1: MASKED, 2: FINE, 3: FINE}
+    assert other.acks() == {4: FINE}
+    assert len(errors(caplog)) == 1
+    assert len(server.tasks) == 0
+
+
+@in_fake_time
+async def test_what_is_no_exception_is_answered_in_a_task_too(caplog: pytest.LogCaptureFixture) -> None:
+    """An `async def` that raises such an error is one log line and the masked answer."""
+    server = ending_by(Own)
+    client = FakeClient(server)
+    client.connect()
+    client.emit("go later", "method, later", ack_id=1)
+    client.emit("go later", "nothing", ack_id=2)
+    await asyncio.sleep(2)
+    assert client.acks() == {1: MASKED, 2: FINE}
+    assert len(errors(caplog)) == 1
+    assert len(server.tasks) == 0
+
+
+@pytest.mark.parametrize(("event", "place"), EVENT_PLACES)
+@pytest.mark.parametrize("kind", ENDING_THE_PROCESS)
+def test_a_def_can_end_the_process(kind: type[BaseException], event: str, place: str) -> None:
+    """From the loop, not from the reader of the client, which reads on until then."""
+    answers: list[dict[int | None, Any]] = []
+
+    async def main() -> None:
+        server = ending_by(kind)
+        client, other = FakeClient(server), FakeClient(server)
+        client.connect()
+        other.connect()
+        client.emit(event, place, ack_id=1)
+        client.emit("go", "nothing", ack_id=2)
+        other.emit("go", "nothing", ack_id=3)
+        answers.extend((client.acks(), other.acks()))
+        await asyncio.sleep(5)
+        raise AssertionError("the loop goes on")
+
+    with pytest.raises(kind, match=place):
+        run(main())
+    assert answers == [{1: MASKED, 2: FINE}, {3: FINE}]
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, Own, *ENDING_THE_PROCESS])
+def test_on_connection_that_raises_no_exception_refuses_its_client(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the masked error and one record; others get in, until the loop ends if that is meant."""
+    packets: list[Packet] = []
+    checked: list[bool] = []  # a check that fails there is not seen when the loop ends before
+    ends = kind in ENDING_THE_PROCESS
+
+    async def main() -> None:
+        server = ending_by(kind)
+        client, other = FakeClient(server), FakeClient(server)
+        client.send_connect(auth={"fail": "on_connection"})
+        packets.extend(client.receive())
+        assert other.connect()
+        assert client.connect(), "its reader goes on: it may try again"
+        assert len(server.of("/").sockets) == 2
+        checked.append(True)
+        await asyncio.sleep(5)
+        if ends:
+            raise AssertionError("the loop goes on")
+
+    if ends:
+        with pytest.raises(kind, match="on_connection"):
+            run(main())
+    else:
+        run(main())
+    assert checked
+    [packet] = packets
+    assert isinstance(packet, ConnectError)
+    assert packet.data == {"message": MASKED["error"]["message"], "data": {"code": "INTERNAL_SERVER_ERROR"}}  # type: ignore[index]
+    assert len(errors(caplog)) == 1
+
+
+@pytest.mark.parametrize("way", LEAVING)
+@pytest.mark.parametrize("kind", [GeneratorExit, Own, *ENDING_THE_PROCESS])
+def test_on_disconnect_that_raises_no_exception_leaves_nothing(
+    kind: type[BaseException], way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client is gone from every table, others stay, and one record tells of it."""
+    checked: list[bool] = []
+    ends = kind in ENDING_THE_PROCESS
+
+    async def main() -> None:
+        server = ending_by(kind)
+        client, other = FakeClient(server), FakeClient(server)
+        client.send_connect(auth={"fail": "on_disconnect"})
+        client.receive()
+        sid = other.connect()
+        LEAVING[way](client)
+        assert list(server.of("/").sockets) == [sid]
+        assert not server.of("/").adapter._joined
+        assert len(server.clients) == (2 if way == "the namespace" else 1)
+        other.emit("go", "nothing", ack_id=1)
+        assert other.acks() == {1: FINE}
+        checked.append(True)
+        await asyncio.sleep(5)
+        if ends:
+            raise AssertionError("the loop goes on")
+
+    if ends:
+        with pytest.raises(kind, match="on_disconnect"):
+            run(main())
+    else:
+        run(main())
+    assert checked
+    assert len(errors(caplog)) == 1
+
+
+@in_fake_time
+async def test_the_end_of_the_server_survives_what_is_no_exception(caplog: pytest.LogCaptureFixture) -> None:
+    """Each client's on_disconnect raises; all are gone, and each is a log line."""
+    server = ending_by(Own)
+    for _ in range(3):
+        client = FakeClient(server)
+        client.send_connect(auth={"fail": "on_disconnect"})
+        client.receive()
+    await close_in_time(server)
+    assert not server.clients
+    assert not server.of("/").sockets
+    assert len(errors(caplog)) == 3
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, Own, asyncio.CancelledError])
+@in_fake_time
+async def test_an_event_that_was_kept_back_may_raise_no_exception(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those behind it run, and the client is read again."""
+    server = ending_by(kind, max_concurrent_events=1)
+    client = FakeClient(server)
+    client.connect()
+    client.emit("go later", "nothing", ack_id=1)
+    client.emit("go", "method", ack_id=2)
+    client.emit("go", "hook", ack_id=3)
+    client.emit("go later", "nothing", ack_id=4)
+    client.emit("go", "post function", ack_id=5)
+    client.emit("go", "nothing", ack_id=6)
+    assert paused(client)
+    await asyncio.sleep(5)
+    assert client.acks() == {1: FINE, 2: MASKED, 3: MASKED, 4: FINE, 5: MASKED, 6: FINE}
+    assert not paused(client)
+    assert len(errors(caplog)) == 3
+
+
+@pytest.mark.parametrize("kind", ENDING_THE_PROCESS)
+def test_an_event_that_was_kept_back_can_end_the_process(kind: type[BaseException]) -> None:
+    """From the loop; the client is not left paused by it."""
+    clients: list[FakeClient] = []
+
+    async def main() -> None:
+        client = FakeClient(ending_by(kind, max_concurrent_events=1))
+        clients.append(client)
+        client.connect()
+        client.emit("go later", "nothing", ack_id=1)
+        client.emit("go", "method", ack_id=2)
+        client.emit("go", "nothing", ack_id=3)
+        assert paused(client)
+        await asyncio.sleep(5)
+        raise AssertionError("the loop goes on")
+
+    with pytest.raises(kind, match="method"):
+        run(main())
+    [client] = clients
+    assert not paused(client)
+    assert client.acks() == {1: FINE, 2: MASKED, 3: FINE}
+
+
+# who comes and goes with several controllers
+
+
+class Watching:
+    """Notes what it hears of clients, and fails as it is told."""
+
+    fail: type[BaseException] | None = None
+    heard: list[str]
+
+    def note(self, reason: str) -> None:
+        self.heard.append(f"{type(self).__name__}: {reason}")
+        if self.fail is not None:
+            raise self.fail
+
+
+class Plain(Watching):
+    def on_disconnect(self, ctx: WebsocketContext, reason: DisconnectReason) -> None:
+        self.note(reason)
+
+
+class Later(Watching):
+    async def on_disconnect(self, ctx: WebsocketContext, reason: DisconnectReason) -> None:
+        await asyncio.sleep(1)
+        self.note(reason)
+
+
+class Giving(Watching):
+    def on_disconnect(self, ctx: WebsocketContext, reason: DisconnectReason) -> Awaitable[None]:
+        async def later() -> None:
+            await asyncio.sleep(1)
+            self.note(reason)
+
+        return later()
+
+
+WATCHING = [Plain, Later, Giving]
+FAILURES = [None, LookupError, asyncio.CancelledError, Own]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("third", WATCHING)
+@pytest.mark.parametrize("second", WATCHING)
+@pytest.mark.parametrize("first", WATCHING)
+@in_fake_time
+async def test_on_disconnect_runs_from_the_root_down(
+    first: type, second: type, third: type, failure: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One after the other, each whether `def` or `async def`; one that fails is a log line and keeps none from it."""
+    heard: list[str] = []
+    parts = {"heard": heard, "fail": failure}
+    leaf = type("Leaf", (third,), parts)
+    branch = type("Branch", (second,), {**parts, "sub_controllers": (leaf,)})
+    server = attach(type("Root", (first, SocketIOController), {**parts, "sub_controllers": (branch, leaf)}))
+    client = FakeClient(server)
+    client.connect()
+    client.connection.receive("1")
+    await asyncio.sleep(5)
+    assert heard == [f"{name}: transport close" for name in ("Root", "Branch", "Leaf")]
+    assert len(errors(caplog)) == (0 if failure is None else 3)
+    assert len(server.tasks) == 0
+
+
+@in_fake_time
+async def test_on_connection_that_is_cancelled_by_hand_refuses_its_client(caplog: pytest.LogCaptureFixture) -> None:
+    """A `def` that raises CancelledError is an error like any other: masked, and one log line."""
+
+    class Root(SocketIOController):
+        def on_connection(self, ctx: WebsocketContext) -> None:
+            raise asyncio.CancelledError
+
+    server = attach(Root)
+    client = FakeClient(server)
+    assert not client.connect()
+    client.send_connect()
+    [packet] = client.receive()
+    assert isinstance(packet, ConnectError)
+    assert packet.data == {"message": MASKED["error"]["message"], "data": {"code": "INTERNAL_SERVER_ERROR"}}  # type: ignore[index]
+    assert len(errors(caplog)) == 2
+    assert not server.of("/").sockets
+
+
+@pytest.mark.parametrize("value", [WebsocketErrorResponse("no"), WebsocketResponse(), False, "", 0])
+@pytest.mark.parametrize("how", ["def", "async", "def that gives a coroutine", "of a sub-controller"])
+@in_fake_time
+async def test_on_connection_returns_nothing(how: str, value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What it returns would be lost without a word: the client is refused, and the log says what to do instead."""
+
+    async def later(self: object, ctx: WebsocketContext) -> Any:
+        await asyncio.sleep(1)
+        return value
+
+    def returning(self: object, ctx: WebsocketContext) -> Any:
+        return value
+
+    def giving(self: object, ctx: WebsocketContext) -> Any:
+        return later(self, ctx)
+
+    methods: dict[str, Any] = {"def": returning, "async": later, "def that gives a coroutine": giving}
+    if how in methods:
+        parts: dict[str, Any] = {"on_connection": methods[how]}
+    else:
+        parts = {"sub_controllers": (type("Sub", (), {"on_connection": returning}),)}
+    server = attach(type("Root", (SocketIOController,), parts))
+    client = FakeClient(server)
+    client.send_connect()
+    await asyncio.sleep(2)
+    [packet] = client.receive()
+    assert isinstance(packet, ConnectError)
+    assert packet.data == {"message": MASKED["error"]["message"], "data": {"code": "INTERNAL_SERVER_ERROR"}}  # type: ignore[index]
+    [record] = [record for record in caplog.records if record.levelno > logging.INFO]
+    assert "must return None; raise ConnectionRefused" in str(record.exc_text)
+    assert not server.of("/").sockets
+
+
 # who hangs
 
 
@@ -343,6 +707,48 @@ async def test_on_disconnect_that_hangs_is_ended_with_the_server(caplog: pytest.
     await close_in_time(server)
     assert root(server).ended == ["on_disconnect"] * 2
     assert errors(caplog) == []
+
+
+class Starting(SocketIOController):
+    """Notes which of its events were started, and hangs."""
+
+    options = ServerOptions(max_concurrent_events=2)
+
+    def __init__(self) -> None:
+        self.started: list[Any] = []
+
+    @event_name("go")
+    async def go(self, ctx: WebsocketContext) -> None:
+        self.started.append(ctx.payload)
+        await hang()
+
+    @event_name("ask")
+    async def ask(self, ctx: WebsocketContext) -> None:
+        self.started.append(ctx.payload)
+        await ctx.socket.emit_with_ack("question")
+
+    @event_name("now")
+    def now(self, ctx: WebsocketContext) -> None:
+        self.started.append(ctx.payload)
+
+
+@pytest.mark.parametrize("event", ["go", "ask"])
+@pytest.mark.parametrize("kept", ["go", "ask", "now"])
+@in_fake_time
+async def test_the_end_of_the_server_starts_nothing(event: str, kept: str) -> None:
+    """Events that wait for others to end are dropped when the server ends; only those that ran are ended."""
+    server = attach(Starting)
+    clients = [FakeClient(server) for _ in range(2)]
+    for client in clients:
+        client.connect()
+        for number in range(6):
+            client.emit(event if number < 2 else kept, number)
+    await turns()
+    assert sorted(root(server).started) == [0, 0, 1, 1]
+    await close_in_time(server)
+    await turns()
+    assert sorted(root(server).started) == [0, 0, 1, 1]
+    assert not server.clients
 
 
 @in_fake_time

@@ -7,6 +7,7 @@ import json
 import logging
 import logging.config
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ from whinny import (
     validate_payload,
     websocket_hook,
 )
-from whinny.protocol import ConnectError
+from whinny.framework import render_error
+from whinny.protocol import Ack, ConnectError, encode
 from whinny.serving.origin import OriginPolicy
 from whinny.serving.run import _log_config
 
@@ -241,8 +243,6 @@ async def test_errors_with_a_clients_words_in_debug(word: str, log: Log) -> None
     client = FakeClient(attach(Careless, debug=True))
     client.connect()
     for number, event in enumerate(EVENTS):
-        if event == "attribute":  # Python 3.13's own traceback fails on a name with a lone surrogate
-            continue
         log.clear()
         send(client, event, word, ack_id=number)
         await turns()
@@ -252,6 +252,66 @@ async def test_errors_with_a_clients_words_in_debug(word: str, log: Log) -> None
         assert set(answer["error"]) == {"code", "name", "message", "stack", "filename", "line", "column"}
         if event == "value":
             assert answer["error"]["message"] == word
+
+
+class Wordless(Exception):
+    """Whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def with_notes(notes: Any) -> BaseException:
+    """An error with something in the place of its notes."""
+    error = ValueError("noted")
+    error.__notes__ = notes
+    return error
+
+
+def chained(count: int) -> BaseException:
+    """The last of so many errors, each because of the one before."""
+    last = ValueError("first")
+    for _ in range(count):
+        error = ValueError("next")
+        error.__cause__ = last
+        last = error
+    return last
+
+
+def nested(depth: int) -> BaseException:
+    """A group in a group, and so on."""
+    error: Exception = ValueError("innermost")
+    for _ in range(depth):
+        inner: list[Exception] = [error]
+        error = ExceptionGroup("around", inner)
+    return error
+
+
+STRANGE: dict[str, Callable[[], BaseException]] = {
+    "no words": Wordless,
+    "an attribute's name with a surrogate": lambda: AttributeError("x", name="a\ud800", obj=Named),
+    "a name with a surrogate": lambda: NameError("x", name="\udc40"),
+    "notes that are none": lambda: with_notes(5),
+    "a note without words": lambda: with_notes([Wordless()]),
+    "a long chain": lambda: chained(3000),
+    "deep groups": lambda: nested(900),
+    "a surrogate in the source": lambda: SyntaxError("x", ("a\ud800", 1, 1, "\ud800")),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_strange_error_can_be_shown(kind: str) -> None:
+    """With `debug` on, `render_error` gives what can be sent, whatever was raised; masked it shows nothing."""
+    error = STRANGE[kind]()
+    with suppress(BaseException):
+        raise error
+    shown = render_error(error, True)
+    assert set(shown) == {"code", "name", "message", "stack", "filename", "line", "column"}
+    assert shown["name"] == type(error).__name__
+    assert type(error).__name__ in shown["stack"]
+    assert shown["filename"] == __file__
+    assert encode(Ack("/", [shown], 1))
+    assert render_error(error, False) == MASKED
 
 
 @every_word

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict
 
+import msgspec
+import pydantic
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -39,6 +42,36 @@ class Order:
     """What is ordered."""
 
     name: str
+
+
+class Line(msgspec.Struct):
+    """A line of an order."""
+
+    price: int
+
+
+class Customer(pydantic.BaseModel):
+    """Who orders."""
+
+    name: str
+
+
+class Address(TypedDict):
+    """Where it goes."""
+
+    street: str
+
+
+class Colour(enum.Enum):
+    """Of what is ordered."""
+
+    RED = "red"
+
+
+class Size(enum.IntEnum):
+    """Of what is ordered, as a number."""
+
+    LARGE = 3
 
 
 class Leaf:
@@ -166,6 +199,17 @@ def test_hooks_of_every_kind_have_a_name() -> None:
         (list[int] | None, "list[int] | None"),
         (str | bytes, "str | bytes"),
         (Order, "Order"),
+        (Line, "Line"),
+        (Customer, "Customer"),
+        (Address, "Address"),
+        (Colour, "Colour"),
+        (Size, "Size"),
+        ("Order", "Order"),
+        ("list[int]", "list[int]"),
+        (dict[str, list[int]], "dict[str, list[int]]"),
+        (tuple[int, ...], "tuple[int, ...]"),
+        (Literal["a", "b"], "Literal['a', 'b']"),
+        (None, "NoneType"),
     ],
 )
 def test_payload_types(annotation: Any, shown: str) -> None:
@@ -193,6 +237,26 @@ def test_names_of_events_are_escaped(name: str, shown: str) -> None:
     go = event_name(name)(lambda self: None)
     text = list_routes(attach(type("Named", (SocketIOController,), {"go": go})))
     assert shown in text
+    assert all(each.isprintable() or each == "\n" for each in text)
+    assert len(text.split("\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("namespace", "shown"),
+    [
+        ("/line\nbreak", "/line\\nbreak"),
+        ("/\x1b[31mred", "/\\x1b[31mred"),
+        ("/\u202ereversed", "/\\u202ereversed"),
+        ("/half \ud83d", "/half \\ud83d"),
+        ("größe 漢字", "/größe 漢字"),
+    ],
+)
+def test_namespaces_are_escaped(namespace: str, shown: str) -> None:
+    """As the names of events are: a namespace may be any text."""
+    parts = {"namespace": namespace, "go": event_name("go")(lambda self: None)}
+    text = list_routes(attach(type("Spaced", (SocketIOController,), parts)))
+    line = text.split("\n")[1]
+    assert line.startswith(shown + "  go")
     assert all(each.isprintable() or each == "\n" for each in text)
     assert len(text.split("\n")) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -294,6 +295,155 @@ def test_a_long_recursion_is_logged() -> None:
     lines = written(caught.value)
     assert len(lines) < 60
     assert any("Previous line repeated" in line for line in lines)
+
+
+# errors that are strange
+
+
+FORGED = "x\r\nFORGED\x1b[31m"
+MOST_CHARACTERS = 100_000
+"""That many an error may add to the log which says little, whatever has led to it."""
+
+
+def expect_clean(lines: list[str]) -> None:
+    """Nothing raw in them, none of them a client's, and not too many."""
+    assert all(line.isprintable() for line in lines)
+    assert not [line for line in lines if line.lstrip().startswith("FORGED")]
+    assert sum(map(len, lines)) < MOST_CHARACTERS
+
+
+def one_of_another(count: int) -> Exception:
+    """The last of so many errors, each raised from the one before."""
+    last: Exception | None = None
+    for number in range(count):
+        error = ValueError(f"{number}: {FORGED}")
+        error.__cause__ = last
+        last = raised(error)
+    assert last is not None
+    return last
+
+
+def while_handling(count: int) -> BaseException:
+    """An error that was raised while another one was handled, and so on, so many deep."""
+
+    def fail(left: int) -> None:
+        try:
+            raise ValueError(FORGED)
+        except ValueError:
+            if left:
+                fail(left - 1)
+            raise KeyError(FORGED)  # noqa: B904 - that is what is tested
+
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 2 * count)
+    try:
+        fail(count)
+    except KeyError as error:
+        return error
+    finally:
+        sys.setrecursionlimit(limit)
+    raise AssertionError
+
+
+def grouped(depth: int, width: int) -> BaseException:
+    """Groups in groups, of as many errors each."""
+    error: Exception = ValueError(FORGED)
+    for _ in range(depth):
+        inner: list[Exception] = [error] * width
+        error = ExceptionGroup(FORGED, inner)
+    return raised(error)
+
+
+class Unspeakable:
+    """What cannot be written."""
+
+    def __str__(self) -> str:
+        raise RuntimeError(FORGED)
+
+
+def noted(notes: Any) -> BaseException:
+    """An error with something in the place of its notes."""
+    error = ValueError(FORGED)
+    error.__notes__ = notes
+    return raised(error)
+
+
+class Moody(Exception):
+    """An error that fails whatever it is asked."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(FORGED)
+
+    def __bool__(self) -> bool:
+        raise RuntimeError(FORGED)
+
+
+def of_a_moody_one() -> BaseException:
+    error = ValueError(FORGED)
+    error.__cause__ = Moody()
+    return raised(error)
+
+
+STRANGE: dict[str, Callable[[], BaseException]] = {
+    "a chain of 3000": lambda: one_of_another(3000),
+    "handled 900 deep": lambda: while_handling(900),
+    "groups 50 deep": lambda: grouped(50, 1),
+    "groups 900 deep": lambda: grouped(900, 1),
+    "wide groups in wide groups": lambda: grouped(20, 20),
+    "a group of chains": lambda: ExceptionGroup(FORGED, [one_of_another(30) for _ in range(30)]),
+    "notes that are a number": lambda: noted(5),
+    "notes that are a text": lambda: noted("FORGED"),
+    "notes that are no texts": lambda: noted([5, None, FORGED, ValueError(FORGED)]),
+    "a note without words": lambda: noted([Unspeakable()]),
+    "an error that fails": lambda: raised(Moody()),
+    "the cause of an error that fails": of_a_moody_one,
+    "a module that is none": lambda: raised(type("Own", (Exception,), {"__module__": 5})()),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_no_error_is_too_strange_to_be_logged(kind: str, handler: Records) -> None:
+    """One record, bounded and clean, of whatever is raised; `log_error` itself never fails."""
+    log_error(log, "It failed", error=STRANGE[kind]())
+    [record] = handler.records
+    assert record.getMessage() == "It failed"
+    expect_clean(handler.lines)
+    assert len(handler.lines) > 1
+
+
+def test_of_a_long_chain_the_last_errors_are_shown() -> None:
+    """What was raised last stands last, as ever; what is cut off is what came first."""
+    lines = written(one_of_another(3000))
+    shown = [line for line in lines if line.startswith("ValueError: ")]
+    assert shown[-1] == f"ValueError: 2999: {escape(FORGED)}"
+    assert shown[0] == f"ValueError: {3000 - len(shown)}: {escape(FORGED)}"
+    assert 1 < len(shown) < 100
+
+
+@pytest.mark.parametrize("name", ["x\rFORGED", "\x1b[31mFORGED", "x\u2028FORGED", "\u202ex", "x\x9b31m"])
+def test_the_names_of_files_are_escaped(name: str) -> None:
+    """A frame's file may be named by whoever compiled it."""
+    with pytest.raises(ValueError, match="x") as caught:
+        exec(compile("raise ValueError('x')", name, "exec"))
+    lines = written(caught.value)
+    expect_clean(lines)
+    assert any(escape(name) in line for line in lines)
+    assert lines[-1] == "ValueError: x"
+
+
+@pytest.mark.parametrize("name", ["x\0y", "x\ud800y"])
+def test_a_file_that_cannot_be_looked_for_is_no_matter(name: str) -> None:
+    """Its source cannot be shown; the error is logged all the same."""
+
+    def fail() -> None:
+        raise ValueError("x")
+
+    fail.__code__ = fail.__code__.replace(co_filename=name)
+    with pytest.raises(ValueError, match="x") as caught:
+        fail()
+    lines = written(caught.value)
+    expect_clean(lines)
+    assert lines[-1].startswith("ValueError")
 
 
 # the record

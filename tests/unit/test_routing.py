@@ -585,12 +585,41 @@ BAD_ROOTS: dict[str, type[SocketIOController]] = {
     "schema": on_method(go=event_name("go")(validate_payload({"type": 5})(lambda self: None))),
     "schema function": on_method(go=event_name("go")(validate_payload(fails)(lambda self: None))),
     "namespace": on_method(namespace=5),
+    "a comma in the namespace": on_method(namespace="/a,b"),
     "options": on_method(options={}),
+    "client files": on_method(options=ServerOptions(serve_client="no such folder")),
     "adapter": on_method(adapter=5),
     "an adapter that fails": on_method(adapter=staticmethod(fails)),
     "sub-controllers": on_method(sub_controllers=(5,)),
     "root only": on_method(sub_controllers=(type("Inner", (), {"namespace": "/"}),)),
 }
+
+
+WRONG_SCHEMA_FUNCTIONS: list[tuple[Any, str]] = [
+    (fails, "LookupError: the app's own"),
+    (lambda: {"type": "object"}, "takes 0 positional arguments but 1 was given"),
+    (lambda controller, more: {}, "missing 1 required positional argument: 'more'"),
+    (lambda controller: controller.missing, "AttributeError: .*missing"),
+    (lambda controller: vars(controller)["missing"], "KeyError: 'missing'"),
+]
+
+
+@pytest.mark.parametrize(("function", "words"), WRONG_SCHEMA_FUNCTIONS)
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_schema_function_that_fails_is_named(function: Any, words: str, depth: int) -> None:
+    """`attach` tells the class, the method and what went wrong, of a sub-controller's function too."""
+    inner = type("Inner", (), {"go": event_name("go")(validate_payload(function)(lambda self: None))})
+    root = on_method(sub_controllers=(inner,)) if depth else type("Inner", (inner, SocketIOController), {})
+    message = refusal(root)
+    assert message.startswith("The schema function of Inner.go failed with ")
+    assert re.search(words, message)
+
+
+@pytest.mark.parametrize("made", [None, 5, "x", {"type": 5}, object()])
+def test_what_a_schema_function_gives_is_a_schema(made: Any) -> None:
+    """Anything else is refused like a schema that was written there."""
+    go = event_name("go")(validate_payload(lambda controller: made)(lambda self: None))
+    assert refusal(on_method(go=go)).startswith("Root.go has a JSON Schema that is none: ")
 
 
 @pytest.mark.parametrize("kind", BAD_ROOTS)

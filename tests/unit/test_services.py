@@ -21,8 +21,11 @@ from whinny import (
     SocketIOController,
     WsServer,
     dependency,
+    event_name,
+    websocket_hook,
     ws_controller,
 )
+from whinny.testing import RecordingWsServer
 
 
 def manager() -> ServiceManager:
@@ -594,9 +597,6 @@ async def test_between_close_and_boot_nothing_is_late(log: list[str], caplog: py
 
 async def test_a_given_service_boots_and_closes_like_one_that_was_made(log: list[str]) -> None:
     """A stand-in takes the place of what it stands for, in time as well: those who need it boot after it."""
-
-    class FakeDriver(Driver): ...
-
     services = manager().set(Driver, FakeDriver())
     services.get(Database)
     await services.boot()
@@ -644,6 +644,244 @@ async def test_a_late_service_without_boot_is_closed(log: list[str], caplog: pyt
     assert caplog.records == []
 
 
+class FakeDriver(Driver): ...
+
+
+class Bootless:
+    """A stand-in that needs no boot."""
+
+    def close(self) -> None:
+        Noted.log.append("close Bootless")
+
+
+async def test_a_fake_given_after_get_boots_in_its_place(log: list[str]) -> None:
+    """It takes the place of what was made: those who need it boot after it and close before it."""
+    services = manager()
+    services.get(Cache)
+    services.set(Driver, FakeDriver())
+    await services.boot()
+    assert log == ["boot FakeDriver", "boot Database", "boot Cache"]
+    await services.close()
+    assert log[3:] == ["close Cache", "close Database", "close FakeDriver"]
+
+
+async def test_a_service_given_while_running_is_closed(log: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """One that needs no boot is closed at the end, with those that were booted; the next start has it in its place."""
+    services = manager()
+    services.get(Cache)
+    await services.boot()
+    services.set(Driver, Bootless())
+    assert caplog.records == []
+    log.clear()
+    await services.close()
+    assert log == ["close Bootless", "close Cache", "close Database", "close Driver"]
+    log.clear()
+    await services.boot()
+    await services.close()
+    assert log == ["boot Database", "boot Cache", "close Cache", "close Database", "close Bootless"]
+
+
+async def test_a_service_given_while_running_is_not_booted(log: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """One whose boot() has come too late is named in a warning, and is not closed; the next boot() boots it."""
+    services = manager()
+    services.get(Database)
+    await services.boot()
+    services.set(Driver, FakeDriver())
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage().startswith("FakeDriver was made after the services had been booted")
+    log.clear()
+    await services.close()
+    assert log == ["close Database", "close Driver"]
+    await services.boot()
+    assert log[2:] == ["boot FakeDriver", "boot Database"]
+    await services.close()
+
+
+@pytest.mark.parametrize("replaced", [Driver, Cache])
+@pytest.mark.parametrize("again", [False, True])
+async def test_one_object_may_be_two_services(replaced: type, again: bool, log: list[str]) -> None:
+    """It boots and closes once, given twice or more often, and stays when one of the two is replaced."""
+    services = manager()
+    both = FakeDriver()
+    services.set(Driver, both).set(Cache, both)
+    if again:
+        services.set(Driver, both)
+    await services.boot()
+    await services.close()
+    assert log == ["boot FakeDriver", "close FakeDriver"]
+    log.clear()
+    services.set(replaced, Database())
+    await services.boot()
+    await services.close()
+    assert sorted(log) == ["boot Database", "boot FakeDriver", "close Database", "close FakeDriver"]
+
+
+async def test_services_need_not_be_comparable(log: list[str]) -> None:
+    """Objects are told apart by what they are, not by what they say that they equal."""
+
+    class Equal(Noted):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    services = manager().set(Driver, Equal()).set(Database, Equal())
+    await services.boot()
+    await services.close()
+    assert log == ["boot Equal"] * 2 + ["close Equal"] * 2
+
+
+async def test_who_boots_at_once_boots_once(log: list[str]) -> None:
+    """However many boot at the same time, each service boots once, and each caller waits until all are booted."""
+
+    class Slow(Noted):
+        driver = dependency(Driver)
+
+        async def boot(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0.01)
+            self.log.append("boot Slow")
+
+    services = manager()
+    services.get(Slow)
+    services.get(Cache)
+
+    async def boot() -> list[str]:
+        await services.boot()
+        return log.copy()
+
+    seen = await asyncio.gather(*(boot() for _ in range(4)))
+    assert seen == [["boot Driver", "boot Slow", "boot Database", "boot Cache"]] * 4
+    await services.close()
+    assert log[4:] == ["close Cache", "close Database", "close Slow", "close Driver"]
+
+
+async def test_after_a_boot_that_failed_the_next_in_turn_boots(log: list[str]) -> None:
+    """Of two that boot at once, the first gets the error, and the second begins anew."""
+    attempts: list[None] = []
+
+    class Second(Noted):
+        driver = dependency(Driver)
+
+        async def boot(self) -> None:  # type: ignore[override]
+            attempts.append(None)
+            await asyncio.sleep(0)
+            if len(attempts) == 1:
+                raise LookupError
+            self.log.append("boot Second")
+
+    services = manager()
+    services.get(Second)
+    results = await asyncio.gather(services.boot(), services.boot(), return_exceptions=True)
+    assert isinstance(results[0], LookupError)
+    assert results[1] is None
+    assert log == ["boot Driver", "close Driver", "boot Driver", "boot Second"]
+    await services.close()
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_boot_may_get_another_service(
+    asynchronous: bool, log: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a boot() asks for is booted with the others, without a warning, and closed before it."""
+    services = manager()
+
+    class Plain(Noted):
+        def boot(self) -> None:
+            services.get(Cache)
+            super().boot()
+
+    class Later(Noted):
+        async def boot(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0)
+            services.get(Cache)
+            super().boot()
+
+    first = Later if asynchronous else Plain
+    services.get(first)
+    await services.boot()
+    name = first.__name__
+    assert log == [f"boot {name}", "boot Driver", "boot Database", "boot Cache"]
+    await services.close()
+    assert log[4:] == ["close Cache", "close Database", "close Driver", f"close {name}"]
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_services_may_boot_in_one_loop_and_again_in_another(close: bool, log: list[str]) -> None:
+    """Whether or not the first loop has closed them: those that were closed boot again, the others are booted."""
+
+    class Waiting(Noted):
+        cache = dependency(Cache)
+
+        async def boot(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0)
+            super().boot()
+
+    async def together() -> None:
+        await asyncio.gather(*(services.boot() for _ in range(3)))
+
+    services = manager()
+    services.get(Waiting)
+    asyncio.run(together())
+    if close:
+        asyncio.run(services.close())
+        log.clear()
+    asyncio.run(together())
+    assert log == ["boot Driver", "boot Database", "boot Cache", "boot Waiting"]
+    asyncio.run(services.close())
+    assert log[4:] == ["close Waiting", "close Cache", "close Database", "close Driver"]
+
+
+async def test_events_named_boot_and_close_are_no_lifecycle(log: list[str]) -> None:
+    """A method that handles an event of that name is not run with the app, an override without a decorator neither."""
+
+    class Root(SocketIOController):
+        @event_name("boot")
+        def boot(self) -> None:
+            log.append("event boot")
+
+        @websocket_hook(lambda ctx, services: None)
+        @event_name("close")
+        async def close(self) -> None:
+            log.append("event close")
+
+    class Child(Root):
+        namespace = "/child"
+
+        def boot(self) -> None:
+            log.append("event boot of the child")
+
+    services = manager()
+    app = services.get(Root).attach()
+    services.get(Child).attach()
+    async with app.lifespan():
+        assert log == []
+        client = FakeClient(app.server)
+        client.connect()
+        client.connect("/child")
+        client.emit("boot")
+        client.emit("boot", namespace="/child")
+        assert log == ["event boot", "event boot of the child"]
+    assert log == ["event boot", "event boot of the child"]
+
+
+def test_a_given_service_has_dependencies() -> None:
+    """An object that was made by hand finds them in the manager that it is given to, also when they are replaced."""
+
+    class Given:
+        register = dependency(Register)
+        mailer = dependency(Mailer)
+
+    services = manager()
+    services.set(Shop, Given())
+    given: Any = services.get(Shop)
+    assert given.register is services.get(Register)
+    assert given.mailer is given.register.mailer is services.get(Mailer)
+    services.set(Mailer, FakeMailer())
+    assert given.mailer.send() == given.register.mailer.send() == "noted"
+
+
 async def test_controllers_are_services(log: list[str]) -> None:
     """Root and sub-controllers boot and close with the app, each once however often it stands in the tree."""
 
@@ -669,6 +907,16 @@ async def test_controllers_are_services(log: list[str]) -> None:
 
 
 # the server
+
+
+def test_a_stand_in_for_the_server_cannot_serve() -> None:
+    """`attach` names what was given in its place; nothing is attached."""
+
+    class Root(SocketIOController): ...
+
+    services = manager().set(WsServer, RecordingWsServer())
+    with pytest.raises(ConfigurationError, match="WsServer is a RecordingWsServer here, which cannot serve"):
+        services.get(Root).attach()
 
 
 async def test_the_server_can_be_given_and_closed() -> None:

@@ -129,6 +129,63 @@ def test_a_wrong_value_in_the_file_is_named(folder: Path, value: str) -> None:
         ServiceManager()
 
 
+NO_SETTINGS = [
+    "WHINNY_DEBUG 1",
+    "WHINNY_DEBUG: 1",
+    "WHINNY_DEBUG",
+    "export WHINNY_DEBUG",
+    "WHINNY_DEBUG='1",
+    'WHINNY_DEBUG="1',
+    "WHINNY_DEBUG='1'x",
+    "set WHINNY_DEBUG=1",
+    "- WHINNY_DEBUG=1",
+    "WHINNY_LOG_ERRORS off",
+]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\nOTHER=x\n"])
+@pytest.mark.parametrize("before", ["", "OTHER=x\n", "# a comment\nOTHER='x\ny'\n", "broken line\n"])
+@pytest.mark.parametrize("line", NO_SETTINGS)
+def test_a_line_that_is_no_setting_is_named(folder: Path, line: str, before: str, end: str) -> None:
+    """A setting that would be passed over is an error with the whole path of the file and the line."""
+    (folder / ".env").write_bytes(f"{before}{line}{end}".encode())
+    with pytest.raises(ConfigurationError) as caught:
+        ServiceManager()
+    number = before.count("\n") + 1
+    expected = f"Line {number} of {folder / '.env'} is no setting: {line!r}. Write NAME=value."
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OTHER x\nWHINNY_DEBUG=1\nOTHER: y\nOTHER",
+        "OTHER='\nWHINNY_DEBUG=1",
+        "!?\n{}\n=\nWHINNY_DEBUG=1",
+    ],
+)
+def test_broken_lines_of_others_do_not_matter(folder: Path, text: str) -> None:
+    """The file may be another program's as well."""
+    (folder / ".env").write_text(text)
+    assert ServiceManager().settings == Settings(debug=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# WHINNY_DEBUG 1",
+        "  # WHINNY_DEBUG: 1\n\n\t#WHINNY_DEBUG='1\n",
+        "OTHER=1 # WHINNY_DEBUG 1",
+        "OTHER='\nWHINNY_DEBUG 1\n'",
+        "#\n# WHINNY_LOG_ERRORS",
+    ],
+)
+def test_what_is_no_line_of_settings_may_name_them(folder: Path, text: str) -> None:
+    """Comments pass, and values of several lines."""
+    (folder / ".env").write_text(text)
+    assert ServiceManager().settings == Settings()
+
+
 def test_importing_reads_no_file(folder: Path) -> None:
     """A broken file harms nobody who only imports, every module included."""
     (folder / ".env").write_bytes(b"\xff\xfe")

@@ -1,0 +1,295 @@
+"""Acknowledgements at the limit of concurrent events: asked for there, they are read, and the limit holds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unit.apps import attach
+from unit.clock import in_fake_time, run, turns
+from unit.fakes import FakeClient
+from whinny import ServerOptions, SocketIOController, WebsocketContext, WebsocketResponse, event_name
+from whinny.protocol import Ack, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from whinny import Server
+    from whinny.protocol import Packet
+
+MOST = 2
+
+
+class Asking(SocketIOController):
+    """Events that ask the client, wait for something else, or neither; it notes which were started."""
+
+    options = ServerOptions(max_concurrent_events=MOST, ping_interval=1000, ping_timeout=1000)
+
+    def __init__(self) -> None:
+        self.started: list[Any] = []
+        self.running = self.most = 0
+        self.gate = asyncio.Event()
+
+    async def count(self, ctx: WebsocketContext, question: Callable[[], Any]) -> WebsocketResponse:
+        self.started.append(ctx.payload)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            return WebsocketResponse(await question())
+        finally:
+            self.running -= 1
+
+    @event_name("ask")
+    async def ask(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return await self.count(ctx, lambda: ctx.socket.emit_with_ack("question", ctx.payload))
+
+    @event_name("ask for a second")
+    async def ask_for_a_second(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return await self.count(ctx, lambda: ctx.socket.emit_with_ack("question", ctx.payload, timeout=1))
+
+    @event_name("ask all")
+    async def ask_all(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return await self.count(ctx, lambda: ctx.socket.namespace.emit_with_ack("question", ctx.payload, timeout=100))
+
+    @event_name("wait")
+    async def wait(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return await self.count(ctx, self.gate.wait)
+
+    @event_name("now")
+    def now(self, ctx: WebsocketContext) -> WebsocketResponse:
+        self.started.append(ctx.payload)
+        return WebsocketResponse(ctx.payload)
+
+
+def root(server: Server) -> Any:
+    """The controller of the namespace `/`."""
+    return server.of("/").handler._errors._root  # type: ignore[union-attr]
+
+
+def paused(client: FakeClient) -> bool:
+    """Whether the server reads nothing of this client."""
+    return client.transport.paused
+
+
+def questions(packets: list[Packet]) -> list[Event]:
+    """The events among packets; they ask for an acknowledgement here."""
+    return [packet for packet in packets if isinstance(packet, Event)]
+
+
+def answer(client: FakeClient, asked: list[Event]) -> None:
+    """Acknowledge each question with what was asked."""
+    for question in asked:
+        client.send(Ack("/", question.data[1:], question.id))
+
+
+def ok(data: Any) -> dict[str, Any]:
+    """A positive answer."""
+    return {"status": "ok", "data": data}
+
+
+@pytest.mark.parametrize("event", ["ask", "ask for a second", "ask all"])
+@in_fake_time
+async def test_acknowledgements_are_read_at_the_limit(event: str) -> None:
+    """With as many events waiting for the client as may run, its acknowledgements come through, in any order."""
+    server = attach(Asking)
+    client = FakeClient(server)
+    client.connect()
+    for number in range(MOST):
+        client.emit(event, number, ack_id=number)
+    await turns()
+    assert not paused(client)
+    asked = questions(client.receive())
+    assert [question.data for question in asked] == [["question", number] for number in range(MOST)]
+    answer(client, asked[::-1])
+    await turns()
+    told = {number: ok([number] if event == "ask all" else number) for number in range(MOST)}
+    assert client.acks() == told
+    assert not paused(client)
+    assert len(server.tasks) == 0
+
+
+@pytest.mark.parametrize("event", ["ask", "ask all"])
+@in_fake_time
+async def test_who_floods_and_never_acknowledges_is_paused(event: str) -> None:
+    """While its acknowledgement is waited for, a client may send as many more events as may run, and then no more."""
+    server = attach(Asking)
+    client, other = FakeClient(server), FakeClient(server)
+    client.connect()
+    other.connect()
+    sent = 0
+    while not paused(client):
+        client.emit(event if sent < MOST else "now", sent, ack_id=sent)
+        sent += 1
+        await turns()
+        assert sent <= 2 * MOST
+    assert sent == 2 * MOST
+    assert root(server).started == list(range(MOST))
+    other.emit("now", "other", ack_id=1)
+    assert other.acks() == {1: ok("other")}
+    assert not paused(other)
+
+
+@in_fake_time
+async def test_after_the_acknowledgements_what_was_kept_runs_in_order() -> None:
+    """Each event that ends lets the next ones start; when none is left, the client is read as ever."""
+    server = attach(Asking)
+    client = FakeClient(server)
+    client.connect()
+    events = ["ask", "ask", "now", "ask", "now", "ask", "now"]
+    for number, event in enumerate(events):  # the last of them had been read already
+        client.emit(event, number, ack_id=number)
+    await turns()
+    assert paused(client)
+    assert root(server).started == [0, 1]
+    asked = questions(client.receive())
+    answer(client, asked[:1])
+    await turns()
+    assert root(server).started == [0, 1, 2, 3], "the one that was answered makes room for one, and for those before it"
+    asked = [*asked[1:], *questions(client.receive())]
+    while asked:
+        answer(client, asked)
+        await turns()
+        asked = questions(client.receive())
+    assert root(server).started == list(range(len(events)))
+    assert root(server).most == MOST
+    assert not paused(client)
+    client.emit("now", "after", ack_id=10)
+    assert client.acks() == {10: ok("after")}
+
+
+@in_fake_time
+async def test_a_question_beside_other_events_is_read_too() -> None:
+    """One that asks is enough to read on; when it has its answer and others fill the limit, reading pauses again."""
+    server = attach(Asking)
+    client = FakeClient(server)
+    client.connect()
+    client.emit("wait", "first")
+    client.emit("ask", "second", ack_id=2)
+    await turns()
+    assert not paused(client)
+    client.emit("wait", "third", ack_id=3)
+    await turns()
+    assert root(server).started == ["first", "second"]
+    assert not paused(client)
+    answer(client, questions(client.receive()))
+    await turns()
+    assert root(server).started == ["first", "second", "third"]
+    assert paused(client), "nobody asks any more"
+    root(server).gate.set()
+    await turns()
+    assert not paused(client)
+    assert len(server.tasks) == 0
+
+
+@in_fake_time
+async def test_a_question_that_runs_out_lets_the_kept_ones_start() -> None:
+    """After its timeout an event ends like any other, and reading goes on."""
+    server = attach(Asking)
+    client = FakeClient(server)
+    client.connect()
+    for number in range(2 * MOST):
+        client.emit("ask for a second" if number < MOST else "now", number, ack_id=number)
+    await turns()
+    assert paused(client)
+    await asyncio.sleep(2)
+    assert root(server).started == list(range(2 * MOST))
+    assert not paused(client)
+
+
+@in_fake_time
+async def test_a_question_of_the_server_lets_reading_go_on() -> None:
+    """Whoever waits for the client, an event or other code: its acknowledgement is read although the limit is full."""
+    server = attach(Asking)
+    client = FakeClient(server)
+    sid = client.connect()
+    for number in range(MOST):
+        client.emit("wait", number)
+    await turns()
+    assert paused(client)
+    asking = asyncio.create_task(server.of("/").sockets[sid].emit_with_ack("question", "server"))
+    await turns()
+    assert not paused(client)
+    answer(client, questions(client.receive()))
+    await turns()
+    assert await asking == "server"
+    assert paused(client)
+    cancelled = asyncio.create_task(server.of("/").sockets[sid].emit_with_ack("question", "server"))
+    await turns()
+    assert not paused(client)
+    cancelled.cancel()
+    await turns()
+    assert paused(client)
+    root(server).gate.set()
+    await turns()
+    assert not paused(client)
+
+
+@pytest.mark.parametrize("wire", ["1", "41"])
+@in_fake_time
+async def test_who_leaves_at_the_limit_leaves_nothing(wire: str) -> None:
+    """The questions end with the client, and so do the events; what had been read runs and is answered to nobody."""
+    server = attach(Asking)
+    client = FakeClient(server)
+    client.connect()
+    for number in range(2 * MOST):
+        client.emit("ask" if number < MOST else "now", number)
+    await turns()
+    client.connection.receive(wire)
+    await turns()
+    assert root(server).running == 0
+    assert len(server.tasks) == 0
+    assert not paused(client)
+    if wire == "41":
+        assert client.connect()
+        client.emit("now", "again", ack_id=1)
+        assert client.acks() == {1: ok("again")}
+
+
+@given(st.lists(st.sampled_from(["ask", "ask all", "now", "answer", "turn"]), max_size=30), st.integers(1, 4))
+def test_any_mix_of_questions_is_answered(steps: list[str], most: int) -> None:
+    """Events start in order and never too many at a time, each is answered, and the client is read in the end."""
+
+    class Root(Asking):
+        options = ServerOptions(max_concurrent_events=most, ping_interval=1000, ping_timeout=1000)
+
+    async def main() -> None:
+        server = attach(Root)
+        client = FakeClient(server)
+        client.connect()
+        asked: list[Event] = []
+        answers: dict[int | None, Any] = {}
+
+        async def exchange() -> None:
+            await turns()
+            packets = client.receive()
+            asked.extend(questions(packets))
+            answers.update({packet.id: packet.data[0] for packet in packets if isinstance(packet, Ack)})
+
+        count = 0
+        for step in steps:
+            if step == "answer":
+                await exchange()
+                answer(client, asked)
+                asked.clear()
+            elif step == "turn":
+                await asyncio.sleep(0)
+            elif not paused(client):
+                client.emit(step, count, ack_id=count)
+                count += 1
+        for _ in range(count + 1):
+            await exchange()
+            answer(client, asked)
+            asked.clear()
+        await exchange()
+        assert root(server).started == list(range(count))
+        assert root(server).most <= most
+        assert set(answers) == set(range(count))
+        assert all(told["status"] == "ok" for told in answers.values())
+        assert not paused(client)
+        assert len(server.tasks) == 0
+
+    run(main())
