@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from whinny.framework.schema import AjvError, escape
+from whinny.framework.schema import AjvError, pointer_part
 
 _TYPES: Final = {
     "string": "string",
@@ -67,7 +67,7 @@ def translate_pydantic(details: Iterable[Any], value: Any) -> Iterator[AjvError]
 
 
 def _pointer(path: Sequence[str | int]) -> str:
-    return "".join("/" + escape(part) for part in path)
+    return "".join("/" + pointer_part(part) for part in path)
 
 
 def _path(location: Sequence[str | int], value: Any) -> list[str | int]:

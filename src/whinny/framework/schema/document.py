@@ -9,7 +9,7 @@ import jsonschema_rs
 
 from whinny.framework.schema.keywords import CHECKS, GROUPS, KEYWORDS, Check
 from whinny.framework.schema.keywords_of_values import false_schema, ref
-from whinny.framework.schema.places import escape, identity
+from whinny.framework.schema.places import identity, pointer_part
 from whinny.framework.schema.references import References, Schema, Target, has_references
 
 Path = list[str | int]
@@ -161,7 +161,7 @@ def compile_schema(schema: Schema) -> Any:
 
 
 def quoted(part: str | int, safe: str = "") -> str:
-    return quote(escape(part), safe="-_.!~*'()" + safe)
+    return quote(pointer_part(part), safe="-_.!~*'()" + safe)
 
 
 def mentions(schema: Any, names: tuple[str, ...]) -> bool:

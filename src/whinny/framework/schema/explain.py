@@ -8,8 +8,8 @@ from typing import Any, Final
 from whinny.framework.schema.changes import Changes
 from whinny.framework.schema.document import Document, Node, Path, quoted
 from whinny.framework.schema.keywords import CHECKS
-from whinny.framework.schema.places import Place, escape
-from whinny.framework.schema.run import AjvError, EnoughError, Run
+from whinny.framework.schema.places import Place, pointer_part
+from whinny.framework.schema.validation import AjvError, EnoughError, Validation
 
 
 def explain(document: Document, error: Any, value: Any) -> list[AjvError]:
@@ -22,13 +22,13 @@ def explain(document: Document, error: Any, value: Any) -> list[AjvError]:
     node = Node(document, schema, document.references.base_of(schema), around)
     place = Place(value)
     for part in error.instance_path:
-        place = place.at(part)
+        place = place.at(str(part) if isinstance(place.value, dict) else part)
     if keyword == "items" and type(error.kind).__name__ == "FalseSchema" and place.up is not None:
         place = place.up  # the error is of the item, Ajv's of the array
-    run = Run(document, None, Changes(), most=1)
+    validation = Validation(document, None, Changes(), most=1)
     with suppress(EnoughError):
-        run.fail_as(error, keyword, node, place)
-    return run.errors or [_unknown_error(error)]
+        validation.fail_as(error, keyword, node, place)
+    return validation.errors or [_unknown_error(error)]
 
 
 def _keyword_of(path: Path) -> tuple[Path, str]:
@@ -61,7 +61,7 @@ def _unknown_error(error: Any) -> AjvError:
     path: Path = error.schema_path
     keyword = str(path[-1]) if path else "false schema"
     return {
-        "instancePath": "".join("/" + escape(part) for part in error.instance_path),
+        "instancePath": "".join("/" + pointer_part(part) for part in error.instance_path),
         "schemaPath": "#" + "".join("/" + quoted(part, safe="$") for part in path),
         "keyword": keyword,
         "params": {},

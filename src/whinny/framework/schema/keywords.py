@@ -1,6 +1,8 @@
 """The keywords of JSON Schema in the order in which Ajv 8 looks at them, which decides what a change comes before.
 
-A keyword looks at a place of the payload and notes its errors in the run.
+A keyword is a function `(validation, node, place, mode, seen)`: it looks at the value at `place` with what the schema
+`node` says under the keyword, notes its errors in the validation and returns whether the value fits. `mode` is what the
+schemas around ask (whether this one need hold at all), `seen` collects what was looked at, for `unevaluated...`.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from whinny.framework.schema.places import Mode, Place, Seen
 
 if TYPE_CHECKING:
     from whinny.framework.schema.document import Node
-    from whinny.framework.schema.run import Run
+    from whinny.framework.schema.validation import Validation
 
-Check = Callable[["Run", "Node", Place, Mode, "Seen | None"], bool]
-"""Whether a value fits; the errors are in the run, and what was seen of the value in the last argument, if given."""
+Check = Callable[["Validation", "Node", Place, Mode, "Seen | None"], bool]
+"""One keyword. See above."""
 
 
 # the keywords in the order in which Ajv looks at them, each with the first and the last draft that has it
@@ -81,7 +83,7 @@ CHECKS: Final[dict[str, Check]] = {
     "minContains": arrays.contains,
     "maxContains": arrays.contains,
 }
-FAILURES: Final[dict[str, Callable[[Run, Node, Place, Mode], bool]]] = {
+FAILURES: Final[dict[str, Callable[[Validation, Node, Place, Mode], bool]]] = {
     "not": values.fail_not,
     "anyOf": values.fail_any_of,
     "contains": arrays.fail_contains,

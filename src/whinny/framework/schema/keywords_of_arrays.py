@@ -9,35 +9,35 @@ from whinny.framework.schema.places import Mode, Place, Seen, has_type, identity
 
 if TYPE_CHECKING:
     from whinny.framework.schema.document import Node
-    from whinny.framework.schema.run import Run
+    from whinny.framework.schema.validation import Validation
 
 
-def items(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def items(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     if isinstance(node["items"], list):
-        return _tuple(run, node, "items", place, mode, seen)
-    first = node.get("prefixItems") if run.document.references.draft >= 2020 else None
+        return _tuple(validation, node, "items", place, mode, seen)
+    first = node.get("prefixItems") if validation.document.references.draft >= 2020 else None
     if first is not None:
-        return _more_items(run, node, "items", len(first), place, mode, seen)
+        return _more_items(validation, node, "items", len(first), place, mode, seen)
     if seen:
         seen.all_items = True
-    return run.visit_at(node.child("items"), place, range(len(place.value)), mode)
+    return validation.visit_at(node.child("items"), place, range(len(place.value)), mode)
 
 
-def prefix_items(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    return _tuple(run, node, "prefixItems", place, mode, seen)
+def prefix_items(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    return _tuple(validation, node, "prefixItems", place, mode, seen)
 
 
-def additional_items(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def additional_items(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     first = node.get("items")
     if not isinstance(first, list):
         return True
-    return _more_items(run, node, "additionalItems", len(first), place, mode, seen)
+    return _more_items(validation, node, "additionalItems", len(first), place, mode, seen)
 
 
-def _tuple(run: Run, node: Node, keyword: str, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def _tuple(validation: Validation, node: Node, keyword: str, place: Place, mode: Mode, seen: Seen | None) -> bool:
     fits, count = True, len(node[keyword])
     for index in range(min(count, len(place.value))):
-        if not run.visit(node.child(keyword, index), place.at(index), mode, run.seen()):
+        if not validation.visit(node.child(keyword, index), place.at(index), mode, validation.seen()):
             fits = False
             if mode.brief:
                 break
@@ -46,37 +46,39 @@ def _tuple(run: Run, node: Node, keyword: str, place: Place, mode: Mode, seen: S
     return fits
 
 
-def _more_items(run: Run, node: Node, keyword: str, first: int, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def _more_items(
+    validation: Validation, node: Node, keyword: str, first: int, place: Place, mode: Mode, seen: Seen | None
+) -> bool:
     """The items behind the `first` ones."""
     if seen:
         seen.all_items = True
     if node[keyword] is not False:
-        return run.visit_at(node.child(keyword), place, range(first, len(place.value)), mode)
-    return len(place.value) <= first or _too_many_items(run, node, keyword, first, place, mode)
+        return validation.visit_at(node.child(keyword), place, range(first, len(place.value)), mode)
+    return len(place.value) <= first or _too_many_items(validation, node, keyword, first, place, mode)
 
 
-def _too_many_items(run: Run, node: Node, keyword: str, limit: int, place: Place, mode: Mode) -> bool:
-    return run.fail(node, place, mode, keyword, {"limit": limit}, f"must NOT have more than {limit} items")
+def _too_many_items(validation: Validation, node: Node, keyword: str, limit: int, place: Place, mode: Mode) -> bool:
+    return validation.fail(node, place, mode, keyword, {"limit": limit}, f"must NOT have more than {limit} items")
 
 
-def contains(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def contains(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     least, most = _contains_bounds(node)
-    before, inner, count = len(run.errors), node.child("contains"), 0
+    before, inner, count = len(validation.errors), node.child("contains"), 0
     impossible = most is not None and least > most
     enough = False
     for index in range(len(place.value)):
         silent = enough or impossible  # then only what is seen matters
         if silent and not seen:
             break
-        if run.try_out(inner, place.at(index), mode, silent=silent)[0]:
+        if validation.try_out(inner, place.at(index), mode, silent=silent)[0]:
             count += 1
             if seen and node.document.references.draft >= 2020:
                 seen.more_items.add(index)
         enough = count >= least if most is None else count > most
     if not impossible and least <= count and (most is None or count <= most):
-        run.forget(before)
+        validation.forget(before)
         return True
-    return fail_contains(run, node, place, mode)
+    return fail_contains(validation, node, place, mode)
 
 
 def _contains_bounds(node: Node) -> tuple[Any, Any]:
@@ -85,20 +87,20 @@ def _contains_bounds(node: Node) -> tuple[Any, Any]:
     return number(node.get("minContains", 1)), number(node.get("maxContains"))
 
 
-def fail_contains(run: Run, node: Node, place: Place, mode: Mode) -> bool:
+def fail_contains(validation: Validation, node: Node, place: Place, mode: Mode) -> bool:
     least, most = _contains_bounds(node)
     params = {"minContains": least} if most is None else {"minContains": least, "maxContains": most}
     bounds = f"at least {least}" if most is None else f"at least {least} and no more than {most}"
-    return run.fail(node, place, mode, "contains", params, f"must contain {bounds} valid item(s)")
+    return validation.fail(node, place, mode, "contains", params, f"must contain {bounds} valid item(s)")
 
 
-def unique_items(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def unique_items(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     twins = _twins(place.value, node) if node["uniqueItems"] else None
     if twins is None:
         return True
     i, j = twins
     message = f"must NOT have duplicate items (items ## {j} and {i} are identical)"
-    return run.fail(node, place, mode, "uniqueItems", {"i": i, "j": j}, message)
+    return validation.fail(node, place, mode, "uniqueItems", {"i": i, "j": j}, message)
 
 
 def _twins(items: list[Any], node: Node) -> tuple[int, int] | None:
@@ -129,12 +131,12 @@ def _scalar_types(items: Any) -> tuple[str, ...]:
     return () if "object" in types or "array" in types else types
 
 
-def unevaluated_items(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def unevaluated_items(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     if seen is None or seen.all_items:
         return True
     first = seen.items
     rest = [index for index in range(first, len(place.value)) if index not in seen.more_items]
     seen.all_items = True
     if node["unevaluatedItems"] is not False:
-        return run.visit_at(node.child("unevaluatedItems"), place, rest, mode)
-    return not rest or _too_many_items(run, node, "unevaluatedItems", first, place, mode)
+        return validation.visit_at(node.child("unevaluatedItems"), place, rest, mode)
+    return not rest or _too_many_items(validation, node, "unevaluatedItems", first, place, mode)

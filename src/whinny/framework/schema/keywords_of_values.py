@@ -12,88 +12,90 @@ from whinny.framework.schema.references import Target
 if TYPE_CHECKING:
     from whinny.framework.schema.document import Node
     from whinny.framework.schema.keywords import Check
-    from whinny.framework.schema.run import Run
+    from whinny.framework.schema.validation import Validation
 
 
 # keywords of any type
 
 
-def false_schema(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    return run.fail(node, place, mode, "false schema", {}, "boolean schema is false")
+def false_schema(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    return validation.fail(node, place, mode, "false schema", {}, "boolean schema is false")
 
 
-def ref(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    target = run.document.references.resolve(node["$ref"], node.base)
+def ref(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    target = validation.document.references.resolve(node["$ref"], node.base)
     if target is None:  # one of the specification's own schemas
-        if run.document.holds("$ref", node["$ref"], place.value):
+        if validation.document.holds("$ref", node["$ref"], place.value):
             return True
-        return run.fail(node, place, mode, "$ref", {}, 'must pass "$ref" keyword validation')
-    return _follow(run, target, node["$ref"], place, mode, seen)
+        return validation.fail(node, place, mode, "$ref", {}, 'must pass "$ref" keyword validation')
+    return _follow(validation, target, node["$ref"], place, mode, seen)
 
 
-def dynamic_ref(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    target = run.document.references.resolve_dynamic(node["$dynamicRef"], node.base, run.scope)
-    return target is None or _follow(run, target, "#", place, mode, seen)
+def dynamic_ref(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    target = validation.document.references.resolve_dynamic(node["$dynamicRef"], node.base, validation.scope)
+    return target is None or _follow(validation, target, "#", place, mode, seen)
 
 
-def recursive_ref(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    target = run.document.references.resolve_recursive(node.base, run.scope)
-    return target is None or _follow(run, target, "#", place, mode, seen)
+def recursive_ref(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    target = validation.document.references.resolve_recursive(node.base, validation.scope)
+    return target is None or _follow(validation, target, "#", place, mode, seen)
 
 
-def _follow(run: Run, target: Target, reference: str, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    node, inner = run.document.node_of(target, reference), run.seen()
-    fits = run.visit(node, place, mode, inner)
+def _follow(
+    validation: Validation, target: Target, reference: str, place: Place, mode: Mode, seen: Seen | None
+) -> bool:
+    node, inner = validation.document.node_of(target, reference), validation.seen()
+    fits = validation.visit(node, place, mode, inner)
     if seen and inner and (fits or not node.is_apart):
         seen.add(inner)
     return fits
 
 
-def const(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def const(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     expected = node["const"]
     if identity(place.value) == identity(expected):
         return True
-    return run.fail(node, place, mode, "const", {"allowedValue": expected}, "must be equal to constant")
+    return validation.fail(node, place, mode, "const", {"allowedValue": expected}, "must be equal to constant")
 
 
-def enum(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def enum(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     if node.allows(place.value):
         return True
     message = "must be equal to one of the allowed values"
-    return run.fail(node, place, mode, "enum", {"allowedValues": node["enum"]}, message)
+    return validation.fail(node, place, mode, "enum", {"allowedValues": node["enum"]}, message)
 
 
-def not_(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    fits, _ = run.try_out(node.child("not"), place, mode, silent=True)
-    return not fits or fail_not(run, node, place, mode)
+def not_(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    fits, _ = validation.try_out(node.child("not"), place, mode, silent=True)
+    return not fits or fail_not(validation, node, place, mode)
 
 
-def fail_not(run: Run, node: Node, place: Place, mode: Mode) -> bool:
-    return run.fail(node, place, mode, "not", {}, "must NOT be valid")
+def fail_not(validation: Validation, node: Node, place: Place, mode: Mode) -> bool:
+    return validation.fail(node, place, mode, "not", {}, "must NOT be valid")
 
 
-def any_of(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    before, some_fits = len(run.errors), False
+def any_of(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    before, some_fits = len(validation.errors), False
     for index in range(len(node["anyOf"])):  # all of them: each may have seen something, and changed something
-        fits, inner = run.try_out(node.child("anyOf", index), place, mode)
+        fits, inner = validation.try_out(node.child("anyOf", index), place, mode)
         some_fits |= fits
         if fits and seen and inner:
             seen.add(inner)
     if some_fits:
-        run.forget(before)
+        validation.forget(before)
         return True
-    return fail_any_of(run, node, place, mode)
+    return fail_any_of(validation, node, place, mode)
 
 
-def fail_any_of(run: Run, node: Node, place: Place, mode: Mode) -> bool:
-    return run.fail(node, place, mode, "anyOf", {}, "must match a schema in anyOf")
+def fail_any_of(validation: Validation, node: Node, place: Place, mode: Mode) -> bool:
+    return validation.fail(node, place, mode, "anyOf", {}, "must match a schema in anyOf")
 
 
-def one_of(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
-    before = len(run.errors)
+def one_of(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    before = len(validation.errors)
     passing: list[int] = []
     for index in range(len(node["oneOf"])):
-        fits, inner = run.try_out(node.child("oneOf", index), place, mode)
+        fits, inner = validation.try_out(node.child("oneOf", index), place, mode)
         if not fits:
             continue
         passing.append(index)
@@ -102,21 +104,21 @@ def one_of(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) ->
         if seen and inner:
             seen.add(inner)
     if len(passing) == 1:
-        run.forget(before)
+        validation.forget(before)
         return True
-    return fail_one_of(run, node, place, mode, passing)
+    return fail_one_of(validation, node, place, mode, passing)
 
 
-def fail_one_of(run: Run, node: Node, place: Place, mode: Mode, passing: list[int]) -> bool:
+def fail_one_of(validation: Validation, node: Node, place: Place, mode: Mode, passing: list[int]) -> bool:
     message = "must match exactly one schema in oneOf"
-    return run.fail(node, place, mode, "oneOf", {"passingSchemas": passing or None}, message)
+    return validation.fail(node, place, mode, "oneOf", {"passingSchemas": passing or None}, message)
 
 
-def all_of(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def all_of(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     all_fit = True
     for index in range(len(node["allOf"])):
-        inner = run.seen()
-        if not run.visit(node.child("allOf", index), place, mode, inner):
+        inner = validation.seen()
+        if not validation.visit(node.child("allOf", index), place, mode, inner):
             all_fit = False
             if mode.brief:
                 break
@@ -125,28 +127,28 @@ def all_of(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) ->
     return all_fit
 
 
-def if_(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def if_(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     if not ("then" in node.schema or "else" in node.schema or seen):
         return True
-    fits, inner = run.try_out(node.child("if"), place, mode, silent=True)
+    fits, inner = validation.try_out(node.child("if"), place, mode, silent=True)
     if fits and seen and inner:
         seen.add(inner)
     keyword = "then" if fits else "else"
     if keyword not in node.schema:
         return True
-    inner = run.seen()
-    if run.visit(node.child(keyword), place, mode, inner):
+    inner = validation.seen()
+    if validation.visit(node.child(keyword), place, mode, inner):
         if seen and inner:
             seen.add(inner)
         return True
-    return run.fail(node, place, mode, "if", {"failingKeyword": keyword}, f'must match "{keyword}" schema')
+    return validation.fail(node, place, mode, "if", {"failingKeyword": keyword}, f'must match "{keyword}" schema')
 
 
 # numbers
 
 
 def bound(keyword: str, sign: str, within: Callable[[Any, Any], bool]) -> Check:
-    def check(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    def check(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
         limit = number(node[keyword])
         if isinstance(limit, bool):  # draft 4 has a word beside the limit
             return True
@@ -154,17 +156,17 @@ def bound(keyword: str, sign: str, within: Callable[[Any, Any], bool]) -> Check:
         if within(place.value, limit) and not (exclusive and place.value == limit):
             return True
         params = {"comparison": sign, "limit": limit}
-        return run.fail(node, place, mode, keyword, params, f"must be {sign} {number_text(limit)}")
+        return validation.fail(node, place, mode, keyword, params, f"must be {sign} {number_text(limit)}")
 
     return check
 
 
-def multiple_of(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+def multiple_of(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
     factor = number(node["multipleOf"])
-    if run.document.holds("multipleOf", factor, place.value):
+    if validation.document.holds("multipleOf", factor, place.value):
         return True
     message = f"must be multiple of {number_text(factor)}"
-    return run.fail(node, place, mode, "multipleOf", {"multipleOf": factor}, message)
+    return validation.fail(node, place, mode, "multipleOf", {"multipleOf": factor}, message)
 
 
 # strings, and whatever else is counted
@@ -174,22 +176,22 @@ def count(keyword: str, what: str) -> Check:
     least = keyword.startswith("min")
     word = "fewer" if least else "more"
 
-    def check(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    def check(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
         limit = number(node[keyword])
         count = len(place.value)
         if count >= limit if least else count <= limit:
             return True
         message = f"must NOT have {word} than {limit} {what}"
-        return run.fail(node, place, mode, keyword, {"limit": limit}, message)
+        return validation.fail(node, place, mode, keyword, {"limit": limit}, message)
 
     return check
 
 
 def judged(keyword: str) -> Check:
-    def check(run: Run, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
+    def check(validation: Validation, node: Node, place: Place, mode: Mode, seen: Seen | None) -> bool:
         expected = node[keyword]
-        if run.document.holds(keyword, expected, place.value):
+        if validation.document.holds(keyword, expected, place.value):
             return True
-        return run.fail(node, place, mode, keyword, {keyword: expected}, f'must match {keyword} "{expected}"')
+        return validation.fail(node, place, mode, keyword, {keyword: expected}, f'must match {keyword} "{expected}"')
 
     return check

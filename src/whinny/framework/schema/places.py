@@ -29,7 +29,7 @@ class Place:
         parts: list[str] = []
         place = self
         while place.up is not None:
-            parts.append("/" + escape(place.part))
+            parts.append("/" + pointer_part(place.part))
             place = place.up
         return "".join(reversed(parts))
 
@@ -107,6 +107,6 @@ def identity(value: Any) -> Any:
     return value if isinstance(value, (str, int, float)) else (id(value), None)
 
 
-def escape(part: str | int) -> str:
+def pointer_part(part: str | int) -> str:
     """A part of a JSON pointer."""
     return str(part).replace("~", "~0").replace("/", "~1")

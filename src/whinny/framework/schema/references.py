@@ -35,11 +35,6 @@ class References:
         self._bases: dict[int, str] = {}
         self._collect(document)
 
-    @property
-    def are_dynamic(self) -> bool:
-        """Whether some reference depends on the way that led to it."""
-        return bool(self._dynamic)
-
     def base_of(self, schema: Schema, otherwise: str = "") -> str:
         """The address that the references in a schema start from."""
         return self._bases.get(id(schema), otherwise)

@@ -8,7 +8,6 @@ like any other, and binary data or a foreign object is a value of no JSON type.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import Any, Final
 
 import jsonschema_rs
@@ -19,7 +18,7 @@ from whinny.framework.schema.changes import Changes
 from whinny.framework.schema.document import Document, compile_schema, mentions
 from whinny.framework.schema.explain import explain
 from whinny.framework.schema.references import Schema
-from whinny.framework.schema.run import AjvError, Run
+from whinny.framework.schema.validation import MOST_ERRORS, AjvError, TooMuchError, Validation
 
 LARGE: Final = 16 * 1024
 """Bytes from which only the first error is looked for: all those of a megabyte would hold up everybody for seconds."""
@@ -69,11 +68,13 @@ class SchemaValidator:
         if not self._changes:
             return value, self.errors(value)
         try:
-            run = Run(self._document, value, self._changes)
-            errors = run.validate()
+            validation = Validation(self._document, value, self._changes)
+            errors = validation.validate()
+        except TooMuchError:
+            return value, [_too_much()]
         except RecursionError:
             return value, [_no_json()]
-        changed = run.root.value if run.changed else value
+        changed = validation.root.value if validation.changed else value
         return changed, errors or self.errors(changed)
 
     def errors(self, value: Any) -> list[AjvError]:
@@ -89,14 +90,20 @@ class SchemaValidator:
         return self._errors_of_json(value)
 
     def _errors_of_json(self, value: Any) -> list[AjvError]:
-        errors: list[AjvError] = []
+        large = _is_large(value)
         try:
-            with suppress(RecursionError):
-                if not _is_large(value):
-                    errors = Run(self._document, value, _NO_CHANGES).validate()
-                elif self._has_branches:  # of which jsonschema-rs would collect all errors, which takes seconds
-                    errors = Run(self._document, value, _NO_CHANGES, most=1).validate()
-            return errors or self._first_error(value)
+            if not large or self._has_branches:
+                # Of branches jsonschema-rs collects all errors, and the branches' branches', which may take seconds.
+                found = Validation(self._document, value, _NO_CHANGES, most=1 if large else MOST_ERRORS).validate()
+                if found:
+                    return found
+        except TooMuchError:
+            return [_too_much()]
+        except RecursionError:
+            if self._has_branches:
+                return [_too_much()]
+        try:
+            return self._first_error(value) or [_too_much()]
         except (ValueError, TypeError, RecursionError):
             return [_no_json()]
 
@@ -111,10 +118,17 @@ class SchemaValidator:
         try:
             plain, is_json = _plain(value)
             if not is_json:
-                return Run(self._document, value, _NO_CHANGES).validate()
+                return Validation(self._document, value, _NO_CHANGES).validate()
             return [] if self._validator.is_valid(plain) else self._errors_of_json(plain)
+        except TooMuchError:
+            return [_too_much()]
         except (ValueError, TypeError, RecursionError):
             return [_no_json()]
+
+
+def _too_much() -> AjvError:
+    """The error of a value that does not fit, for reasons that would take too long to find."""
+    return {"instancePath": "", "schemaPath": "#", "keyword": "schema", "params": {}, "message": "must fit the schema"}
 
 
 def _is_large(value: Any) -> bool:

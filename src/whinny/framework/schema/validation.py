@@ -21,6 +21,12 @@ AjvError = dict[str, Any]
 MOST_ERRORS: Final = 100
 """A client chooses what it sends: without a bound, a megabyte of it could ask for an answer of many."""
 
+BUDGET: Final = 50_000
+"""Looks of a schema at a value that one validation may take: about a tenth of a second."""
+
+CHANGES_BUDGET: Final = 500_000
+"""The same where changes are made, for which all of the value has to be looked at."""
+
 ALONE: Final = Mode()
 """What a schema is asked that is checked apart from those around it."""
 
@@ -29,10 +35,26 @@ class EnoughError(Exception):
     """There are as many errors as anybody wants."""
 
 
-class Run:
+class TooMuchError(Exception):
+    """A schema that branches and refers to itself can be looked at without end, which a client must not make happen."""
+
+
+class Validation:
     """One validation of one value."""
 
-    __slots__ = ("_entered", "_most", "_silent", "_trying", "changed", "changes", "document", "errors", "root", "scope")
+    __slots__ = (
+        "_budget",
+        "_entered",
+        "_most",
+        "_silent",
+        "_trying",
+        "changed",
+        "changes",
+        "document",
+        "errors",
+        "root",
+        "scope",
+    )
 
     def __init__(self, document: Document, value: Any, changes: Changes, most: int = MOST_ERRORS) -> None:
         self.document = document
@@ -43,11 +65,12 @@ class Run:
         self.scope = [document.root.base]
         self._entered: set[tuple[int, int]] = set()  # a schema and a value, by identity
         self._most = most
+        self._budget = CHANGES_BUDGET if changes else BUDGET
         self._trying = 0  # branches whose errors may yet be forgotten
         self._silent = 0  # schemas of whose errors nobody hears
 
     def validate(self) -> list[AjvError]:
-        """Fills `errors`, and changes the value in `root`."""
+        """Fills `errors`, and changes the value in `root`. Raises TooMuchError when that takes too long."""
         with suppress(EnoughError):
             self.visit(self.document.root, self.root, Mode(), self.seen())
         return self.errors
@@ -58,6 +81,9 @@ class Run:
 
     def visit(self, node: Node, place: Place, mode: Mode, seen: Seen | None = None) -> bool:
         """Checks a value against a schema."""
+        self._budget -= 1
+        if self._budget < 0:
+            raise TooMuchError
         if node.is_target and not self._enter(node, place):
             return True
         if node.is_apart:
