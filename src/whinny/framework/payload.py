@@ -1,31 +1,26 @@
 """Payloads of a declared type: what a client sent is converted to it, or the errors are given in Ajv's shape.
 
 msgspec converts builtin and generic types, `msgspec.Struct`, dataclasses and `TypedDict`; pydantic whatever names a
-model of its own. msgspec tells only the first error, so on failure the type's own JSON Schema finds them all.
+model or a constraint of its own. msgspec tells only the first error, so on failure the type's own JSON Schema finds
+them all.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from whinny.errors import ConfigurationError
-from whinny.framework.pydantic_errors import translate_pydantic
+from whinny.framework.converter_errors import translate_msgspec, translate_pydantic
 from whinny.framework.schema import MOST_ERRORS, AjvError, SchemaValidator
 
 _NOTHING_ASKED: Final = (Any, object)
-
-_PLACE: Final = re.compile(r" - at `\$(.*)`$")
-_EXPECTED: Final = re.compile(r"^Expected `(.+)`, got `(.+)`$")
-_JSON_NAMES: Final = {"int": "integer", "str": "string", "float": "number", "bool": "boolean", "bytes": "binary"}
-_PART: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 
 
 class Converted(NamedTuple):
@@ -43,22 +38,74 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
 
     Raises ConfigurationError, which names `where`, for a type that no payload can have.
     """
+    while hasattr(annotation, "__value__"):  # a name for a type
+        annotation = annotation.__value__
     if annotation in _NOTHING_ASKED:
         return None
     try:
-        if _names_pydantic(annotation, set()):
-            return _by_pydantic(annotation)
-        return _by_msgspec(annotation)
-    except (TypeError, ValueError, NameError, RecursionError) as error:
+        return _by_pydantic(annotation) if _is_pydantics(annotation) else _by_msgspec(annotation)
+    except Exception as error:  # the libraries have many kinds for a type that they do not take
+        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigurationError(
             f"{where} takes a payload of the type {_shown(annotation)}, which no client's data can be converted to: "
-            f"{str(error).splitlines()[-1]}. Use builtin or generic types, msgspec.Struct, a dataclass, a TypedDict, a "
-            "pydantic model, or Any."
+            f"{lines[-1 if type(error) is TypeError else 0]} Use builtin or generic types, msgspec.Struct, a "
+            "dataclass, a TypedDict, a pydantic model, or Any."
         ) from error
 
 
 def _shown(annotation: Any) -> str:
     return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
+
+
+# which of the two
+
+
+def _is_pydantics(annotation: Any) -> bool:
+    """Raises TypeError for a type of which each would leave a part unchecked."""
+    parts = list(_walk(annotation, set()))
+    if any(isinstance(part, typing.TypeVar) for part in (annotation, *typing.get_args(annotation))):
+        raise TypeError("its type variable stands for nothing here.")
+    pydantics = any(map(_is_of_pydantic, parts))
+    if pydantics and any(map(_is_of_msgspec, parts)):
+        raise TypeError("it mixes what pydantic checks with msgspec's Struct or Meta, which pydantic does not check.")
+    return pydantics
+
+
+def _is_of_pydantic(part: Any) -> bool:
+    owner = part if isinstance(part, type) else type(part)
+    return hasattr(owner, "__pydantic_validator__") or owner.__module__.partition(".")[0] in (
+        "pydantic",
+        "annotated_types",
+    )
+
+
+def _is_of_msgspec(part: Any) -> bool:
+    return isinstance(part, msgspec.Meta) or (isinstance(part, type) and issubclass(part, msgspec.Struct))
+
+
+def _walk(annotation: Any, seen: set[int]) -> Iterator[Any]:
+    """The types that a type is made of, and what is said of them by Annotated."""
+    if id(annotation) in seen:
+        return
+    seen.add(id(annotation))
+    yield annotation
+    for part in _parts(annotation):
+        yield from _walk(part, seen)
+
+
+def _parts(annotation: Any) -> Iterable[Any]:
+    yield from typing.get_args(annotation)
+    origin = typing.get_origin(annotation) or annotation
+    if not isinstance(origin, type) or origin.__module__.partition(".")[0] in ("builtins", "pydantic"):
+        return
+    if (
+        dataclasses.is_dataclass(origin)
+        or typing.is_typeddict(origin)
+        or issubclass(origin, (msgspec.Struct, tuple))
+        or hasattr(origin, "__pydantic_validator__")
+    ):
+        with suppress(NameError, TypeError, AttributeError):  # the libraries will tell
+            yield from typing.get_type_hints(origin, include_extras=True).values()
 
 
 # msgspec
@@ -76,13 +123,21 @@ def _by_msgspec(annotation: Any) -> Converter:
             candidate = prepare(value)
             for member in members:
                 try:
-                    # Text is no binary data, although msgspec would read base64 from it.
-                    return Converted(msgspec.convert(candidate, member, builtin_types=(bytes,), str_keys=True), [])
-                except (msgspec.ValidationError, UnicodeEncodeError, RecursionError) as error:
-                    problem = str(error) if isinstance(error, msgspec.ValidationError) else "must be well-formed"
-        return Converted(None, errors_of(value) or [_first_error(problem)])
+                    return Converted(_convert(candidate, member), [])
+                except msgspec.ValidationError as error:
+                    if isinstance(error.__cause__, TypeError):  # a mistake in the type's __post_init__
+                        raise error.__cause__ from None
+                    problem = str(error)
+                except (UnicodeEncodeError, RecursionError):
+                    problem = "must be well-formed"
+        return Converted(None, errors_of(value) or [translate_msgspec(problem)])
 
     return convert
+
+
+def _convert(value: Any, member: Any) -> Any:
+    # Text is no binary data, although msgspec would read base64 from it.
+    return msgspec.convert(value, member, builtin_types=(bytes, bytearray), str_keys=True)
 
 
 def _as_it_is(value: Any) -> Any:
@@ -99,7 +154,7 @@ def _whole(value: Any) -> Any:
 
 
 def _schema_errors(members: tuple[Any, ...]) -> Callable[[Any], list[AjvError]]:
-    parts, named = msgspec.json.schema_components(members)
+    parts, named = msgspec.json.schema_components(members, schema_hook=_schema_of_object)
     schema = _without_binary({**(parts[0] if len(parts) == 1 else {"anyOf": list(parts)}), "$defs": named})
     try:
         return SchemaValidator(schema).errors
@@ -107,10 +162,16 @@ def _schema_errors(members: tuple[Any, ...]) -> Callable[[Any], list[AjvError]]:
         return lambda value: []
 
 
+def _schema_of_object(cls: type) -> dict[str, Any]:
+    if cls is object:
+        return {"title": "anything"}
+    raise NotImplementedError
+
+
 def _probe(member: Any) -> None:
     """Raises TypeError for a type that msgspec does not convert to."""
     with suppress(msgspec.ValidationError):
-        msgspec.convert(_Nothing(), member, builtin_types=(bytes,))
+        _convert(_Nothing(), member)
 
 
 class _Nothing:
@@ -137,44 +198,15 @@ def _without_binary(schema: Any) -> Any:
     return [_without_binary(inner) for inner in schema] if isinstance(schema, list) else schema
 
 
-def _first_error(problem: str) -> AjvError:
-    """The error that msgspec tells, where the schema finds none: it knows nothing of binary data, for one."""
-    place = _PLACE.search(problem)
-    pointer = "".join(f"/{name or index}" for name, index in _PART.findall(place[1])) if place else ""
-    said = problem[: place.start()] if place else problem
-    params, message = {}, said
-    if expected := _EXPECTED.match(said):
-        named = [_JSON_NAMES.get(name, name) for name in expected[1].split(" | ")]
-        params, message = {"type": named[0] if len(named) == 1 else named}, f"must be {','.join(named)}"
-    return {"instancePath": pointer, "schemaPath": "#/type", "keyword": "type", "params": params, "message": message}
-
-
 # pydantic
 
 
-def _names_pydantic(annotation: Any, seen: set[int]) -> bool:
-    if id(annotation) in seen:
-        return False
-    seen.add(id(annotation))
-    if isinstance(annotation, type) and hasattr(annotation, "__pydantic_validator__"):
-        return True
-    return any(_names_pydantic(part, seen) for part in _parts(annotation))
-
-
-def _parts(annotation: Any) -> Iterable[Any]:
-    yield from typing.get_args(annotation)
-    fields = dataclasses.is_dataclass(annotation) or typing.is_typeddict(annotation)
-    if fields or (isinstance(annotation, type) and issubclass(annotation, tuple)):
-        try:
-            yield from typing.get_type_hints(annotation).values()
-        except (NameError, TypeError):  # msgspec will tell
-            return
-
-
 def _by_pydantic(annotation: Any) -> Converter:
-    from pydantic import TypeAdapter, ValidationError  # there, since the type is pydantic's
+    from pydantic import TypeAdapter, ValidationError
 
     adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    with suppress(ValidationError):
+        adapter.validate_python(_Nothing())  # raises for a model with a field whose type is not there
 
     def convert(value: Any) -> Converted:
         try:
@@ -183,6 +215,6 @@ def _by_pydantic(annotation: Any) -> Converter:
             details = error.errors(include_url=False, include_input=False)[:MOST_ERRORS]
             return Converted(None, list(translate_pydantic(details, value)))
         except UnicodeEncodeError:
-            return Converted(None, [_first_error("must be well-formed")])
+            return Converted(None, [translate_msgspec("must be well-formed")])
 
     return convert

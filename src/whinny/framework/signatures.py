@@ -41,23 +41,41 @@ def count_positional(function: Callable[..., Any], most: int) -> int | None:
     return None
 
 
-def resolve(annotation: Any, function: Callable[..., Any], where: str) -> Any:
-    """The type that an annotation of a function's parameter means.
+def resolve(annotation: Any, function: Callable[..., Any], owner: type, where: str) -> Any:
+    """The type that an annotation of a function's parameter means, in a method that `owner` has or inherits.
 
     Raises ConfigurationError, which names `where`, when it names something that is not there when the program runs.
     """
     plain: Any = inspect.unwrap(getattr(function, "__func__", function))
     namespace = getattr(plain, "__globals__", {})
-    cells = dict(zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True))
+    code = getattr(plain, "__code__", None)
+    cells = dict(zip(code.co_freevars, plain.__closure__ or (), strict=True)) if code is not None else {}
     local = {name: cell.cell_contents for name, cell in cells.items() if _filled(cell)}
     holder: Any = SimpleNamespace(__annotations__={"it": annotation})
     try:
-        return typing.get_type_hints(holder, namespace, local, include_extras=True)["it"]
+        resolved = typing.get_type_hints(holder, namespace, local, include_extras=True)["it"]
     except Exception as error:
         raise ConfigurationError(
             f"{where} has the annotation {_shown(annotation)}, which cannot be resolved: {error}. What it names must "
-            "be there when the program runs: imported not only under TYPE_CHECKING, and defined outside of functions."
+            "be there when the program runs: imported not only under TYPE_CHECKING, and defined at the module's level."
         ) from error
+    return _with_type_arguments(resolved, owner)
+
+
+def _with_type_arguments(annotation: Any, owner: type) -> Any:
+    """The type with what a class has for the type variables of its generic parents."""
+    known: dict[Any, Any] = {}
+    for cls in owner.__mro__:
+        for base in getattr(cls, "__orig_bases__", ()):
+            parameters = getattr(typing.get_origin(base), "__parameters__", ())
+            arguments = [known.get(each, each) for each in typing.get_args(base)]
+            known |= {one: other for one, other in zip(parameters, arguments, strict=False) if one is not other}
+    if isinstance(annotation, typing.TypeVar):
+        return known.get(annotation, annotation)
+    parameters = getattr(annotation, "__parameters__", ())
+    if isinstance(annotation, type) or not any(each in known for each in parameters):
+        return annotation
+    return annotation[tuple(known.get(each, each) for each in parameters)]
 
 
 def _filled(cell: Any) -> bool:

@@ -75,7 +75,7 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
     if event in RESERVED_EVENTS:
         raise ConfigurationError(f"{method.where} handles the event {event!r}, whose name is reserved.")
     hooks = (*node.hooks, *method.hooks)
-    call, payload = _caller(method.function, method.where)
+    call, payload = _caller(method.function, type(node.controller), method.where)
     return Route(
         event_name=event,
         controller=node.controller,
@@ -87,7 +87,7 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
     )
 
 
-def _caller(method: Callable[..., Any], where: str) -> tuple[Caller, Any]:
+def _caller(method: Callable[..., Any], owner: type, where: str) -> tuple[Caller, Any]:
     """What calls the method with what it takes of an event, and the type that it declares for the payload."""
     signature = signature_of(method)
     parameters = list(signature.parameters.values()) if signature is not None else []
@@ -101,7 +101,7 @@ def _caller(method: Callable[..., Any], where: str) -> tuple[Caller, Any]:
     if len(named) == 1:
         return method, Any
     parameter = named[1]
-    declared = Any if parameter.annotation is parameter.empty else resolve(parameter.annotation, method, where)
+    declared = Any if parameter.annotation is parameter.empty else resolve(parameter.annotation, method, owner, where)
     caller = _call_with_payload(method, more, converter_for(declared, where))
     return caller if parameter.default is parameter.empty else _unless_missing(caller, method), declared
 

@@ -1,11 +1,79 @@
-"""The errors of pydantic in the shape of Ajv's: under Ajv's keyword where there is one, else under pydantic's."""
+"""The errors of msgspec and pydantic in the shape of Ajv's: those that Ajv has a keyword for under that."""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from whinny.framework.schema import AjvError, pointer_part
+
+
+class _Found(NamedTuple):
+    keyword: str
+    params: dict[str, Any]
+    message: str
+
+
+def _error(path: Sequence[str | int], found: _Found) -> AjvError:
+    """An error at a place of the value; in the schema that is among the properties or the items there."""
+    schema_path = [each for part in path for each in (["items"] if isinstance(part, int) else ["properties", part])]
+    return {
+        "instancePath": _pointer(path),
+        "schemaPath": "#" + _pointer([*schema_path, found.keyword]),
+        **found._asdict(),
+    }
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "".join("/" + pointer_part(part) for part in path)
+
+
+def _type(*names: str) -> _Found:
+    return _Found("type", {"type": names[0] if len(names) == 1 else list(names)}, f"must be {','.join(names)}")
+
+
+def _format(name: str) -> _Found:
+    return _Found("format", {"format": name}, f'must match format "{name}"')
+
+
+# msgspec
+
+_PLACE: Final = re.compile(r" - at (`key` in )?`\$(.*)`$")
+_PART: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_EXPECTED: Final = re.compile(r"Expected `(.+)`, got `.+`")
+_NAMES: Final = {"int": "integer", "str": "string", "float": "number", "bool": "boolean", "bytes": "binary"}
+_FORMATS: Final = {
+    "Invalid RFC3339 encoded datetime": "date-time",
+    "Invalid RFC3339 encoded date": "date",
+    "Invalid RFC3339 encoded time": "time",
+    "Invalid ISO8601 duration": "duration",
+    "Invalid UUID": "uuid",
+    "Invalid decimal string": "decimal",
+}
+
+
+def translate_msgspec(problem: str) -> AjvError:
+    """The one error that msgspec tells. In a dict it does not tell the key; then the place is that of the dict."""
+    place = _PLACE.search(problem)
+    path: list[str | int] = []
+    for part in _PART.finditer(place[2]) if place else ():
+        name, index = part.groups()
+        if name is None and index is None:
+            break
+        path.append(name if name is not None else int(index))
+    said = problem[: place.start()] if place else problem
+    if place and place[1]:
+        return _error(path, _Found("propertyNames", {}, "property name must be valid"))
+    if said in _FORMATS:
+        return _error(path, _format(_FORMATS[said]))
+    if expected := _EXPECTED.fullmatch(said):
+        return _error(path, _type(*(_NAMES.get(name, name) for name in expected[1].split(" | "))))
+    return _error(path, _Found("value_error", {}, said))
+
+
+# pydantic
 
 _TYPES: Final = {
     "string": "string",
@@ -14,14 +82,27 @@ _TYPES: Final = {
     "bool": "boolean",
     "dict": "object",
     "model": "object",
+    "model_attributes": "object",
     "dataclass": "object",
     "list": "array",
     "tuple": "array",
     "set": "array",
     "frozen_set": "array",
+    "bytes": "binary",
     "none_required": "null",
 }
 """What Ajv calls the types, by the beginning of pydantic's codes."""
+
+_PYDANTIC_FORMATS: Final = {
+    "datetime": "date-time",
+    "date": "date",
+    "time": "time",
+    "time_delta": "duration",
+    "uuid": "uuid",
+    "url": "uri",
+}
+
+_ENDINGS: Final = ("_from_date_parsing", "_from_datetime_parsing", "_from_float", "_parsing", "_type")
 
 _BOUNDS: Final = {
     "greater_than": ("exclusiveMinimum", "gt", ">"),
@@ -37,11 +118,7 @@ _LENGTHS: Final = {
     "too_long": ("maxItems", "max_length", "more", "items"),
 }
 
-
-class _Found(NamedTuple):
-    keyword: str
-    params: dict[str, Any]
-    message: str
+_LITERAL: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|True|False|None""")
 
 
 def translate_pydantic(details: Iterable[Any], value: Any) -> Iterator[AjvError]:
@@ -58,16 +135,7 @@ def translate_pydantic(details: Iterable[Any], value: Any) -> Iterator[AjvError]
             found = _Found("additionalProperties", {"additionalProperty": named}, message)
         else:
             found = _other(code, context, detail["msg"])
-        schema_path = [each for part in path for each in (["items"] if isinstance(part, int) else ["properties", part])]
-        yield {
-            "instancePath": _pointer(path),
-            "schemaPath": "#" + _pointer([*schema_path, found.keyword]),
-            **found._asdict(),
-        }
-
-
-def _pointer(path: Sequence[str | int]) -> str:
-    return "".join("/" + pointer_part(part) for part in path)
+        yield _error(path, found)
 
 
 def _path(location: Sequence[str | int], value: Any) -> list[str | int]:
@@ -100,17 +168,15 @@ def _other(code: str, context: dict[str, Any], message: str) -> _Found:
     if code == "string_pattern_mismatch":
         pattern = context.get("pattern")
         return _Found("pattern", {"pattern": pattern}, f'must match pattern "{pattern}"')
-    kind = _TYPES.get(code) or _TYPES.get(_stem(code))
-    if kind is not None:
-        return _Found("type", {"type": kind}, f"must be {kind}")
+    if code in ("literal_error", "enum"):
+        allowed = [ast.literal_eval(each) for each in _LITERAL.findall(context.get("expected", ""))]
+        return _Found("enum", {"allowedValues": allowed}, "must be equal to one of the allowed values")
+    stem = next((code.removesuffix(ending) for ending in _ENDINGS if code.endswith(ending)), code)
+    if stem in _TYPES:
+        return _type(_TYPES[stem])
+    if stem in _PYDANTIC_FORMATS:
+        return _format(_PYDANTIC_FORMATS[stem])
     return _Found(code, {name: _plain(given) for name, given in context.items()}, message)
-
-
-def _stem(code: str) -> str:
-    for ending in ("_type", "_parsing", "_from_float", "_attributes_type"):
-        if code.endswith(ending):
-            return code.removesuffix(ending)
-    return ""
 
 
 def _plain(value: Any) -> Any:
