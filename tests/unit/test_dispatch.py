@@ -275,10 +275,10 @@ async def test_any_other_answer_is_an_error_that_names_the_method(
         caplog.clear()
         assert await ask(Controller, event) == MASKED
         assert f"Controller.{method} returned" in caplog.text
-        assert type(answer).__name__ in caplog.text
+        assert (answer if isinstance(answer, type) else type(answer)).__name__ in caplog.text
 
 
-@pytest.mark.parametrize("result", [1, "x", {}, False, object()])
+@pytest.mark.parametrize("result", [1, "x", {}, False, object(), WebsocketErrorResponse])
 @in_fake_time
 async def test_any_other_result_of_a_hook_is_an_error(result: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A hook that returns neither nothing, a response nor a function is an error that names the method."""
@@ -291,7 +291,7 @@ async def test_any_other_result_of_a_hook_is_an_error(result: Any, caplog: pytes
             return WebsocketResponse()
 
     assert await ask(Controller, "go") == MASKED
-    assert "A hook of Controller.go returned" in caplog.text
+    assert "of Controller.go returned" in caplog.text
     assert order == []
 
 
@@ -607,7 +607,7 @@ async def test_a_cancellation_in_a_def_stays_there() -> None:
         def go(self) -> None:
             raise asyncio.CancelledError
 
-    await ask(Controller, "go")
+    assert await ask(Controller, "go") == MASKED
 
 
 @pytest.mark.parametrize("place", ["post function", "handle_error"])

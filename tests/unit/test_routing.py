@@ -395,7 +395,7 @@ def test_a_hook_that_is_no_function_is_refused_where_it_is_written(hook: Any) ->
     """So is a method below a bare `@websocket_hook`: the event would be gone without a word."""
     with pytest.raises(ConfigurationError, match=r"needs the hook's function, @websocket_hook\(function\)"):
         websocket_hook(hook)
-    with pytest.raises(ConfigurationError, match="merge_websocket_hooks needs hooks"):
+    with pytest.raises(ConfigurationError, match="This needs hooks"):
         merge_websocket_hooks(hook)
 
 
@@ -521,7 +521,7 @@ def test_an_abstract_sub_controller_is_refused() -> None:
 def test_methods_without_a_self_are_refused(kind: Any) -> None:
     """An event is handled by a method of the controller, whichever decorator stands outside."""
     outside = on_method(go=kind(event_name("go")(lambda *_: None)))
-    assert refusal(outside) == "Root.go must be a method, neither static nor of the class."
+    assert refusal(outside) == f"Root.go must be a method, and no {kind.__name__}."
 
 
 def test_what_is_no_method_any_more_is_refused() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from whinny.errors import ConfigurationError
-from whinny.framework.hooks import BoundHook, bind_hook, class_hooks, method_hooks
+from whinny.framework.hooks import BoundHook, Hook, bind_hook, class_hooks, method_hooks
 from whinny.framework.services import ServiceManager
 
 
@@ -81,32 +82,37 @@ def _node(
         if not isinstance(entry, (SubController, type)):
             raise ConfigurationError(f"{cls.__name__}.sub_controllers has {entry!r} in it, which is no controller.")
         sub = entry if isinstance(entry, SubController) else SubController("", entry)
-        _refuse(sub.controller, root_only)
         child: object = services.get(sub.controller)
+        _refuse(child, root_only)
         children.append(_node(child, prefix + sub.prefix, hooks, services, root_only, (*path, cls)))
     return ControllerNode(controller, prefix, hooks, tuple(children))
 
 
-def _refuse(cls: type, root_only: Sequence[str]) -> None:
-    for name in root_only:
-        if hasattr(cls, name):
-            raise ConfigurationError(f"{cls.__name__}.{name} has no meaning: {cls.__name__} is no root controller.")
+def _refuse(controller: object, root_only: Sequence[str]) -> None:
+    name = type(controller).__name__
+    for attribute in root_only:
+        if hasattr(controller, attribute):
+            raise ConfigurationError(
+                f"{name}.{attribute} has no meaning here: {name} stands below another controller, and only a root has "
+                "that. A sub-controller is a plain class."
+            )
 
 
 def marked_methods(controller: object, mark: str) -> Iterator[ControllerMethod]:
     """The methods of a controller that bear a mark, its parents' among them, each once.
 
-    An override that bears none keeps the mark and the hooks of what it overrides. Raises ConfigurationError that names
-    class and method.
+    An override keeps the mark and the hooks of what it overrides; hooks of its own come after those. One that bears a
+    mark and hooks begins anew. Raises ConfigurationError that names class and method.
     """
     cls = type(controller)
     seen: set[str] = set()
     for owner in reversed(cls.__mro__):
         for name, function in vars(owner).items():
-            if name in seen or not hasattr(_plain(function), mark):
+            plain = _plain(function)
+            if name in seen or not (hasattr(plain, mark) or _own_hooks(plain)):
                 continue
             seen.add(name)
-            if getattr(controller, name) is not None:  # else a subclass has taken it away
+            if inspect.getattr_static(controller, name) is not None:  # else a subclass has taken it away
                 yield _marked(controller, name, mark)
 
 
@@ -114,16 +120,31 @@ def _marked(controller: object, name: str, mark: str) -> ControllerMethod:
     cls = type(controller)
     where = f"{cls.__name__}.{name}"
     versions = [vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)]
-    if isinstance(versions[0], (staticmethod, classmethod)):
-        raise ConfigurationError(f"{where} must be a method, neither static nor of the class.")
+    if isinstance(versions[0], (staticmethod, classmethod, property)):
+        raise ConfigurationError(f"{where} must be a method, and no {type(versions[0]).__name__}.")
     function = getattr(controller, name)
     if not callable(function):
         raise ConfigurationError(f"{where} must be a method, as it is in a parent class, not {function!r}.")
-    marked = next(version for version in map(_plain, versions) if hasattr(version, mark))
-    hooks = next((method_hooks(version) for version in map(_plain, versions) if method_hooks(version)), ())
+    marked: Any = None
+    hooks: tuple[Hook, ...] = ()
+    for version in map(_plain, reversed(versions)):
+        own = method_hooks(version)
+        if mark in vars(version):
+            marked = getattr(version, mark)
+            hooks = own or hooks
+        else:
+            hooks += own
+    if marked is None:
+        raise ConfigurationError(f"{where} has hooks, but nothing leads to it: it has no event_name.")
     bound = tuple(bind_hook(hook, controller, where) for hook in hooks)
-    return ControllerMethod(name, where, function, getattr(marked, mark), bound)
+    return ControllerMethod(name, where, function, marked, bound)
+
+
+def _own_hooks(function: Any) -> tuple[Hook, ...]:
+    return method_hooks(function) if inspect.isfunction(function) else ()
 
 
 def _plain(function: Any) -> Any:
+    if isinstance(function, property):
+        return function.fget
     return function.__func__ if isinstance(function, (staticmethod, classmethod)) else function

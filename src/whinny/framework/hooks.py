@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from whinny.errors import ConfigurationError
 from whinny.framework.signatures import signature_of
 
-Target = TypeVar("Target", bound="Callable[..., Any] | type")
+T = TypeVar("T", bound="Callable[..., Any] | type")
 
 Hook = Callable[[Any, Any], Any]
 
@@ -21,12 +21,14 @@ _HOOKS: Final = "__whinny_hooks__"
 class HookDecorator:
     """Hangs hooks on a class or a method, any number of times. Stacked decorators run from top to bottom."""
 
-    __slots__ = ("hooks",)
-
     def __init__(self, *hooks: Hook) -> None:
         self.hooks = hooks
+        if len(hooks) == 1 and hooks[0].__doc__:
+            self.__doc__ = hooks[0].__doc__
 
-    def __call__(self, target: Target) -> Target:
+    def __call__(self, target: T) -> T:
+        if isinstance(target, (HookDecorator, staticmethod, classmethod, property)):
+            raise ConfigurationError(f"A hook stands on a method or a class, not on a {type(target).__name__}.")
         own: tuple[Hook, ...] = target.__dict__.get(_HOOKS, ())
         # Decorators are applied from the bottom up: the later one stands before.
         setattr(target, _HOOKS, (*self.hooks, *own))

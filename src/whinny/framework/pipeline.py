@@ -66,32 +66,48 @@ class Responses(Generic[R]):
 
     def refuse_result(self, result: object, where: str) -> TypeError:
         """The error of a method that returned something else."""
-        return TypeError(f"{where} returned {kind(result)}: it must return {self._listed(self.optional)}.")
+        listed = _listed([*self._names(), *(["None"] if self.optional else [])])
+        return TypeError(f"{where} returned {kind(result)}: it must return {listed}.")
 
-    def refuse_hook_result(self, result: object, where: str) -> TypeError:
+    def refuse_hook_result(self, result: object, hook: str, where: str) -> TypeError:
         """The error of a hook that returned something else."""
-        listed = self._listed(False)
-        return TypeError(f"A hook of {where} returned {kind(result)}: it must return None, {listed} or a function.")
+        listed = _listed(["None", *self._names(), "a function"])
+        return TypeError(f"The hook {hook} of {where} returned {kind(result)}: it must return {listed}.")
 
-    def _listed(self, optional: bool) -> str:
-        names = [f"a {each.__name__}" for each in self.types] + (["None"] if optional else [])
-        return " or ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} or {names[-1]}"
+    def _names(self) -> list[str]:
+        return [f"a {each.__name__}" for each in self.types]
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
 
 
 def kind(value: object) -> str:
     """What a value is, in words that show nothing of it."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself"
     return "None" if value is None else f"an object of the type {type(value).__name__}"
 
 
 class Pipeline(Generic[C, R]):
-    """Runs endpoints. An error on any step is answered by the error handler, and post functions run all the same."""
+    """Runs endpoints. An error on any step is answered by the error handler, and post functions run all the same.
 
-    __slots__ = ("_errors", "_responses", "_services")
+    `check` raises for a response that cannot be sent; it is asked before post functions hear of the response.
+    """
 
-    def __init__(self, services: ServiceManager, responses: Responses[R], errors: ErrorHandler[C, R]) -> None:
+    __slots__ = ("_check", "_errors", "_responses", "_services")
+
+    def __init__(
+        self,
+        services: ServiceManager,
+        responses: Responses[R],
+        errors: ErrorHandler[C, R],
+        check: Callable[[R, C], None],
+    ) -> None:
         self._services = services
         self._responses = responses
         self._errors = errors
+        self._check = check
 
     async def run(self, run: Run, endpoint: Endpoint[C], ctx: C) -> R | None:
         """The response; None where a method may return that."""
@@ -109,13 +125,15 @@ class Pipeline(Generic[C, R]):
                 if isinstance(result, responses):
                     response = result
                     break
-                if callable(result):
+                if callable(result) and not isinstance(result, type):
                     posts.append(cast("PostFunction[R]", result))
                 elif result is not None:
-                    raise self._responses.refuse_hook_result(result, endpoint.name)
+                    raise self._responses.refuse_hook_result(result, hook.name, endpoint.name)
             else:
                 ctx.controller = endpoint.controller
                 response = await self._call(run, endpoint, ctx)
+            if posts and response is not None:
+                self._check(response, ctx)
         except BaseException as error:
             response = await self._errors.respond(run, error, ctx)
         for post in reversed(posts):

@@ -6,11 +6,12 @@ import asyncio
 import inspect
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, Literal, TypeVar, cast, overload
 
 from whinny.errors import ConfigurationError
 from whinny.framework.settings import Settings
+from whinny.framework.signatures import signature_of
 from whinny.logs import log_error
 
 log = logging.getLogger("whinny.framework")
@@ -35,7 +36,7 @@ class ServiceManager:
         self._making: list[object] = []
         self._booted: list[Any] = []
         self._state: Literal["new", "booting", "booted"] = "new"
-        self._turn = asyncio.Lock()  # of those who boot
+        self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None  # of those who boot
         self._lock = threading.RLock()  # endpoints that run in threads ask for services too
 
     # Typed as callables, since type checkers do not take an abstract class for a `type[T]`.
@@ -58,28 +59,30 @@ class ServiceManager:
         It may be a stand-in of any type. It is booted and closed like one that was made here.
         """
         _check_is_class(cls)
-        if hasattr(service, "__dict__") and _dependencies(type(service)):
-            service.__dict__.setdefault(_MANAGER, self)
+        if _dependencies(type(service)):
+            self._adopt(service)
         with self._lock:
             old = self._services.get(cls)
             self._services[cls] = service
-            self._put(service, old)
+            before = len(self._made)
+            for name in _dependencies(type(service)):
+                getattr(service, name)
+            needed, self._made[before:] = self._made[before:], []
+            self._replace(old, service, needed)
             for owner in self._made:
                 for name, wanted in _dependencies(type(owner)).items():
                     if wanted is cls:
                         getattr(owner, "__dict__", {}).pop(name, None)  # so that it is looked up again
         return self
 
-    def _put(self, service: object, old: object) -> None:
-        """Among those that were made, in the place of the old one unless that is still used elsewhere."""
-        if any(service is each for each in self._made):
-            return
-        place = next((index for index, each in enumerate(self._made) if each is old), None)
-        if place is None or any(old is each for each in self._services.values()):
-            self._made.append(service)
-        else:
-            self._made[place] = service
-        if self._state == "booted":
+    def _replace(self, old: object, service: object, needed: list[Any]) -> None:
+        """Among those that were made: in the place of the old one, unless that is still used elsewhere."""
+        place = next((index for index, each in enumerate(self._made) if each is old), len(self._made))
+        if any(old is each for each in self._services.values()):
+            place = len(self._made)
+        known = any(service is each for each in self._made)
+        self._made[place : place + 1] = needed if known else [*needed, service]
+        if not known and self._state == "booted":
             self._add_late(service)
 
     def make(self, cls: Callable[..., T], **stand_ins: Any) -> T:
@@ -109,20 +112,40 @@ class ServiceManager:
             way = " → ".join(_name(each) for each in [*self._making[self._making.index(cls) :], cls])
             raise ConfigurationError(f"These services need each other while they are made: {way}.")
         _check_is_class(cls)
-        if inspect.isabstract(cls):
-            raise ConfigurationError(f"{_name(cls)} is abstract: give an object of it with set({_name(cls)}, …).")
+        self._check_can_be_made(cls)
         self._making.append(cls)
         try:
             service = cls.__new__(cls)
+            self._adopt(service)
             if hasattr(service, "__dict__"):
-                service.__dict__[_MANAGER] = self  # before __init__, so that dependencies can be used there
                 service.__dict__.update(stand_ins)
             service.__init__()
             for name in _dependencies(cls):
+                if isinstance(getattr(service, "__dict__", {}).get(name), _Dependency):
+                    del service.__dict__[name]  # a dataclass takes it for a default
                 getattr(service, name)
         finally:
             self._making.pop()
         return service
+
+    def _adopt(self, service: object) -> None:
+        """The service finds its dependencies here, in `__init__` already."""
+        if hasattr(service, "__dict__"):
+            service.__dict__.setdefault(_MANAGER, self)
+        elif _dependencies(type(service)):
+            raise ConfigurationError(f"{type(service).__name__} has __slots__, but dependencies need a __dict__.")
+
+    def _check_can_be_made(self, cls: Any) -> None:
+        needed = f", which {_name(self._making[-1])} needs," if self._making else ""
+        advice = f"give an object of it with services.set({_name(cls)}, …)."
+        if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False):
+            raise ConfigurationError(f"{_name(cls)}{needed} is abstract: {advice}")
+        signature = signature_of(cls)
+        try:
+            if signature is not None:
+                signature.bind()
+        except TypeError:
+            raise ConfigurationError(f"{_name(cls)}{needed} takes {signature}: {advice}") from None
 
     def _add_late(self, service: object) -> None:
         """A service was made after all others were booted."""
@@ -140,20 +163,25 @@ class ServiceManager:
 
         When one fails, those that were booted are closed again, and its error is raised.
         """
-        if not self._turn.locked():
-            self._turn = asyncio.Lock()  # the one before may belong to another loop
-        async with self._turn:
+        loop = asyncio.get_running_loop()
+        if self._turn is None or self._turn[0] is not loop:
+            self._turn = loop, asyncio.Lock()
+        async with self._turn[1]:
             self._state = "booting"
-            for service in self._made:  # which grows when a boot makes another service
-                if any(service is booted for booted in self._booted):
-                    continue
+            while (service := next(self._unbooted(), None)) is not None:  # a boot may make or replace services
                 try:
                     await _call(service, "boot")
                 except BaseException:
                     await self.close()
                     raise
                 self._booted.append(service)
+                if self._state != "booting":  # closed meanwhile
+                    await self.close()
+                    return
             self._state = "booted"
+
+    def _unbooted(self) -> Iterator[object]:
+        return (each for each in self._made if not any(each is booted for booted in self._booted))
 
     async def close(self) -> None:
         """Run the `close` of every booted service, the last one first. An error of one is logged, and the rest run."""

@@ -25,6 +25,12 @@ def event_name(name: str) -> Callable[[M], M]:
         raise ConfigurationError(f'event_name needs the name of an event, event_name("create product"), not {name!r}.')
 
     def decorate(method: M) -> M:
+        if isinstance(method, HookDecorator):
+            raise ConfigurationError(
+                f'event_name("{name}") stands on a hook: write @websocket_hook(function) below it.'
+            )
+        if isinstance(method, (staticmethod, classmethod, property)) or not callable(method):
+            raise ConfigurationError(f'event_name("{name}") needs a method, not a {type(method).__name__}.')
         if EVENT in getattr(method, "__dict__", {}):
             known = getattr(method, EVENT)
             raise ConfigurationError(f"A method handles one event: this one handles {known!r}, so not {name!r}.")
@@ -52,18 +58,24 @@ def _check_hook(function: object, name: str) -> None:
 def merge_websocket_hooks(*hooks: HookDecorator) -> HookDecorator:
     """One decorator for several hooks, in this order."""
     for hook in hooks:
-        if not isinstance(hook, HookDecorator):
-            raise ConfigurationError(f"merge_websocket_hooks needs hooks, as websocket_hook gives them, not {hook!r}.")
+        _check_merged(hook)
     return HookDecorator(*(function for hook in hooks for function in hook.hooks))
+
+
+def _check_merged(hook: object) -> None:
+    if not isinstance(hook, HookDecorator):
+        raise ConfigurationError(f"This needs hooks, as websocket_hook gives them, not {hook!r}.")
 
 
 def get_websocket_hook_functions(hook: HookDecorator) -> tuple[Hook, ...]:
     """The functions of a hook, to call them in a test."""
+    _check_merged(hook)
     return hook.hooks
 
 
 def get_websocket_hook_function(hook: HookDecorator) -> Hook:
     """The first function of a hook. Raises ConfigurationError for a merge of none."""
+    _check_merged(hook)
     if not hook.hooks:
         raise ConfigurationError("This hook merges none, so it has no function.")
     return hook.hooks[0]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+from whinny import protocol
 from whinny.errors import EncodeError
 from whinny.framework import ControllerNode, Pipeline, Run, ServiceManager
 from whinny.logs import escape
@@ -33,7 +34,9 @@ class Dispatcher:
         self.routes = routes_of(tree)
         self._by_name = {route.event_name: route for route in self.routes}
         self._errors = WebsocketErrorHandler(root, services.settings)
-        self._pipeline: Pipeline[WebsocketContext[Any], AnyResponse] = Pipeline(services, RESPONSES, self._errors)
+        self._pipeline: Pipeline[WebsocketContext[Any], AnyResponse] = Pipeline(
+            services, RESPONSES, self._errors, _check
+        )
         self._connections = Connections(tree, self._errors)
 
     def on_connect(self, socket: Socket) -> Pending | None:
@@ -91,6 +94,12 @@ class Dispatcher:
             socket.acknowledge(ack_id, response)
         except EncodeError as error:  # what handle_error has answered cannot be sent either
             socket.acknowledge(ack_id, self._errors.render(error, ctx))
+
+
+def _check(response: AnyResponse, ctx: WebsocketContext[Any]) -> None:
+    """Raises EncodeError for a response that cannot be sent, if it is to be sent at all."""
+    if ctx.socket.connected:
+        protocol.encode(protocol.Ack("/", [response.envelope()], 0))
 
 
 def _log_event(ctx: WebsocketContext[Any], response: AnyResponse | None) -> None:
