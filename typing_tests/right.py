@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from typing import Any, Protocol, assert_type
 
 from whinny import (
+    AnyResponse,
     BroadcastOperator,
     ConnectionRefused,
     DisconnectReason,
+    HookDecorator,
     OperatorLike,
+    PostFunction,
     Server,
     ServerOptions,
     ServiceManager,
     Settings,
     Socket,
+    SocketIOApp,
     SocketIOController,
     SocketLike,
     WebsocketContext,
@@ -92,6 +96,15 @@ def with_post_function(ctx: WebsocketContext, services: ServiceManager) -> Calla
     return after
 
 
+def limit(times: int) -> HookDecorator:
+    """A factory of hooks."""
+
+    def check(ctx: WebsocketContext, services: ServiceManager) -> PostFunction | AnyResponse | None:
+        return WebsocketErrorResponse("too often") if times > 3 else lambda response: None
+
+    return websocket_hook(check)
+
+
 both = merge_websocket_hooks(websocket_hook(by_def), websocket_hook(by_async_def), websocket_hook(with_post_function))
 get_websocket_hook_function(both)(WebsocketContext("create", {"name": "x"}, RecordingSocket()), services)
 get_websocket_hook_function(both)(WebsocketContext("create"), services)
@@ -111,6 +124,7 @@ class UserController:
         return WebsocketResponse(payload)
 
     @event_name("delete")
+    @limit(3)
     @websocket_hook(lambda ctx, services: WebsocketErrorResponse("never"))
     def delete(self, ctx: WebsocketContext) -> WebsocketResponse | WebsocketErrorResponse | None:
         assert_type(ctx.user, Any | None)
@@ -156,6 +170,7 @@ class ByAsyncDef(SocketIOController):
 
 
 app = services.get(ByDef).attach()
+assert_type(app, SocketIOApp)
 
 
 # sockets and operators

@@ -19,6 +19,7 @@ from whinny import (
     websocket_hook,
     ws_controller,
 )
+from whinny.testing import RecordingSocket, TestClient, create_controller
 
 
 class User:
@@ -43,6 +44,11 @@ ServerOptions(conect_timeout=1)  # type: ignore[call-arg]
 ServerOptions(connect_timeout="1")  # type: ignore[arg-type]
 dependency("WsServer")  # type: ignore[arg-type]
 ServiceManager().get("user")  # type: ignore[arg-type]
+
+
+create_controller(User, ws_server=3).nothing()  # type: ignore[attr-defined]
+RecordingSocket(auth="token")  # type: ignore[arg-type]
+TestClient("app")  # type: ignore[arg-type]
 
 
 class Controller(SocketIOController):

@@ -10,11 +10,14 @@ from whinny.errors import (
     ServerNotAttached,
     WhinnyError,
 )
-from whinny.framework import ServiceManager, Settings, dependency
+from whinny.framework import HookDecorator, ServiceManager, Settings, SubController, dependency
 from whinny.server import BroadcastOperator, Handshake, Namespace, Server, ServerOptions, Socket
+from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
 from whinny.websocket import (
+    AnyResponse,
     OperatorLike,
+    PostFunction,
     SocketIOController,
     SocketLike,
     WebsocketContext,
@@ -33,6 +36,7 @@ from whinny.websocket import (
 
 __all__ = [
     "AckTimeout",
+    "AnyResponse",
     "BroadcastOperator",
     "ClientDisconnected",
     "ConfigurationError",
@@ -41,16 +45,20 @@ __all__ = [
     "DisconnectReason",
     "EncodeError",
     "Handshake",
+    "HookDecorator",
     "Namespace",
     "OperatorLike",
+    "PostFunction",
     "Server",
     "ServerNotAttached",
     "ServerOptions",
     "ServiceManager",
     "Settings",
     "Socket",
+    "SocketIOApp",
     "SocketIOController",
     "SocketLike",
+    "SubController",
     "WebsocketContext",
     "WebsocketErrorResponse",
     "WebsocketResponse",

@@ -10,7 +10,7 @@ import click
 
 from whinny.errors import ConfigurationError
 from whinny.serving.run import load_app, serve
-from whinny.websocket.listing import list_routes
+from whinny.websocket import list_routes
 
 
 @click.group()

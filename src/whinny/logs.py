@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
+from itertools import groupby, islice
 from typing import Any, Final
 
 _LONGEST: Final = 10_000  # characters of what one error says
 _MOST: Final = 20  # errors that led to one another, or stand in a group
 _MOST_FRAMES: Final = 100  # of one error, the last ones
+_MOST_LINES: Final = 1000
 
 
 def log_error(
@@ -43,9 +45,9 @@ def escape(text: str) -> str:
 def describe(error: BaseException) -> str:
     """A traceback like the interpreter's, first that of what led to the error. Nothing that the errors do breaks it."""
     try:
-        return "\n".join(_lines(error, set()))
-    except Exception as second:
-        return f"{type(error).__qualname__}, which cannot be shown: {type(second).__qualname__}"
+        return "\n".join(islice(_lines(error, set()), _MOST_LINES))
+    except BaseException as second:
+        return f"{escape(type(error).__name__)}, which cannot be shown: {escape(type(second).__name__)}"
 
 
 def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:
@@ -55,8 +57,9 @@ def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:
     while link is not None and id(link) not in seen and len(chain) < _MOST:
         seen.add(id(link))
         chain.append((link, led))
-        led = "This led to:" if link.__cause__ else "While that was handled:"
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        led = "While that was handled:" if link.__cause__ is None else "This led to:"
+        hidden = None if link.__suppress_context__ else link.__context__
+        link = hidden if link.__cause__ is None else link.__cause__
     for each, next_one in reversed(chain):
         yield from _one(each, seen)
         if next_one:
@@ -64,26 +67,33 @@ def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:
 
 
 def _one(error: BaseException, seen: set[int]) -> Iterator[str]:
-    if error.__traceback__ is not None:
+    frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_FRAMES)
+    if frames:
         yield "Traceback (most recent call last):"
-        for frame in traceback.format_tb(error.__traceback__, limit=-_MOST_FRAMES):
-            yield from map(escape, frame.rstrip("\n").split("\n"))
+    for (file, line, function), same in groupby(frames, lambda frame: (frame.filename, frame.lineno, frame.name)):
+        yield f'  File "{_safe(file)}", line {line}, in {_safe(function)}'
+        first, *more = same
+        if first.line:
+            yield f"    {_safe(first.line.strip())}"
+        if more:
+            yield f"  (and {len(more)} times more)"
     name = type(error).__qualname__
     if type(error).__module__ not in ("builtins", "__main__"):
         name = f"{type(error).__module__}.{name}"
-    yield f"{name}: {_safe(_said(error))}"
+    yield f"{_safe(name)}: {_safe(said(error))}"
     notes = getattr(error, "__notes__", ())
     if isinstance(notes, list):
-        yield from (_safe(_said(note)) for note in notes)
+        yield from (_safe(said(note)) for note in notes[:_MOST])
     if isinstance(error, BaseExceptionGroup) and len(seen) < _MOST:
         for each in error.exceptions[:_MOST]:
             yield from ("    " + line for line in _lines(each, seen))
 
 
-def _said(value: object) -> str:
+def said(value: object) -> str:
+    """What an error says; nothing where its own `__str__` fails, whatever that raises."""
     try:
         return str(value)
-    except Exception:  # of the app's own __str__
+    except BaseException:
         return ""
 
 

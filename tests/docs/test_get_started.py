@@ -121,6 +121,12 @@ def test_client_in_javascript(folder: Folder) -> None:
         node.communicate()
 
 
+def test_the_page_installs_this_whinny() -> None:
+    """From a clone: who follows the page to the letter gets nothing else of the name from elsewhere."""
+    installs = [line for block in PAGE.blocks["bash"] for line in block.splitlines() if "pip install" in line]
+    assert [line for line in installs if "whinny" in line] == ['pip install "../whinny[standard]" starlette']
+
+
 def test_the_client_that_the_page_installs_is_the_one_of_the_tests() -> None:
     """The page names the major version that is pinned here."""
     pinned = json.loads((ROOT / "package.json").read_text())["dependencies"]["socket.io-client"]

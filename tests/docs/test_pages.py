@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from support.pages import Page, exec_as_module
-from support.servers import ROOT
+from support.servers import ROOT, serve
 from whinny import ServerOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOCS = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
@@ -19,6 +26,25 @@ def test_examples_run(name: str) -> None:
     """Each Python example of a page runs by itself."""
     for number, code in enumerate(Page(name).blocks.get("python", [])):
         exec_as_module(code, f"{name.removesuffix('.md').replace('-', '_')}_{number}")
+
+
+def test_the_unit_tests_pass(tmp_path: Path) -> None:
+    """The tests that the page shows, saved under their names in a folder without settings, run and pass; none warns."""
+    names = {name: code for name, code in Page("real-time.md").files.items() if name.startswith("test_")}
+    assert set(names) == {"test_products.py", "test_members.py", "test_chat.py"}
+    for name, code in names.items():
+        (tmp_path / name).write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    count = "".join(names.values()).count("def test_")
+    assert count == 5
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"{count} passed in "), done.stdout
 
 
 def test_the_example_of_the_readme_runs() -> None:
@@ -39,6 +65,14 @@ def test_every_option_is_listed_with_its_default() -> None:
     assert {name: default.replace("_", "") for name, default in listed.items()} == {
         field.name: repr(getattr(options, field.name)).replace("_", "") for field in fields(options)
     }
+
+
+def test_a_prefix_must_be_stripped() -> None:
+    """`--root-path` does not change which paths are answered: a proxy has to take the prefix off."""
+    with serve("apps.wire:app", args=["--root-path", "/api"]) as server:
+        query = {"EIO": "4", "transport": "polling"}
+        assert httpx.get(f"{server.url}/socket.io/", params=query).status_code == 200
+        assert httpx.get(f"{server.url}/api/socket.io/", params=query).status_code == 404
 
 
 @pytest.mark.parametrize("name", [*DOCS, "../README.md"])

@@ -1,6 +1,7 @@
 """The examples of the page "Real-time communication": its servers run, the official client runs its client code.
 
-What the page says beyond its examples is tested in test_real_time_text.py, its unit tests run in test_pages.py.
+What the page says beyond its examples is tested in test_real_time_text.py and test_real_time_values.py, its unit tests
+run in test_pages.py.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ CONNECTION = PAGE.take("When a client comes and goes")
 CONNECT_ERROR = PAGE.take("When a client comes and goes", "javascript")
 OPTIONS = PAGE.take("Server options")
 NAMESPACES = PAGE.take("Several namespaces")
+LOGGING = PAGE.take("Logging")
 
 ELSEWHERE = {
     ("Calling a method", "python", 0),  # test_pages.py
@@ -387,6 +389,16 @@ def test_server_options(serve_code: ServeCode, node: Node) -> None:
     module = exec_as_module(OPTIONS, "real_time_options")
     assert module.app.server.options.connect_timeout == 60.0
     node.open(serve_code(OPTIONS).url).settle()
+
+
+def test_logging_under_another_server(node: Node, tmp_path: Path) -> None:
+    """An app that configures logging as the page does shows what `whinny run` shows, in its own format."""
+    (tmp_path / "app.py").write_text(LOGGING + NAMESPACES)
+    with serve("app:app", by="uvicorn", args=["--app-dir", str(tmp_path), "--log-level", "warning"]) as server:
+        ada = node.open(server.url)
+        name = ada.id
+        ada.settle()
+        assert re.search(rf"^[\d-]+ [\d:,]+ INFO whinny\.server: Client connected: {name}$", server.log, re.M)
 
 
 def test_several_namespaces(serve_code: ServeCode, node: Node) -> None:

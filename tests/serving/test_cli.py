@@ -50,10 +50,10 @@ def dev(folder: Path) -> Iterator[str]:
 
 def refusal(url: str) -> str:
     """What a client by polling is answered to its CONNECT packet."""
-    session = httpx.get(f"{url}/socket.io/?EIO=4&transport=polling").text
+    session = httpx.get(f"{url}/socket.io/?EIO=4&transport=polling").raise_for_status().text
     query = f"{url}/socket.io/?EIO=4&transport=polling&sid=" + session.split('"sid":"')[1][:20]
-    httpx.post(query, content="40")
-    return httpx.get(query).text
+    httpx.post(query, content="40").raise_for_status()
+    return httpx.get(query).raise_for_status().text
 
 
 def wait_for_refusal(url: str, words: str, within: float = 20) -> str:

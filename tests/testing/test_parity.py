@@ -40,6 +40,7 @@ OF_THE_SERVER: dict[type, set[str]] = {
         "deliver",
         "expect_ack",
         "forget_ack",
+        "has_open_acks",
         "leave_namespace",
         "new_context",
         "on_close",

@@ -619,7 +619,7 @@ def test_a_schema_function_that_fails_is_named(function: Any, words: str, depth:
 def test_what_a_schema_function_gives_is_a_schema(made: Any) -> None:
     """Anything else is refused like a schema that was written there."""
     go = event_name("go")(validate_payload(lambda controller: made)(lambda self: None))
-    assert refusal(on_method(go=go)).startswith("Root.go has a JSON Schema that is none: ")
+    assert refusal(on_method(go=go)).startswith("Root.go has a wrong JSON Schema: ")
 
 
 @pytest.mark.parametrize("kind", BAD_ROOTS)

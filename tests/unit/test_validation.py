@@ -313,9 +313,9 @@ def test_a_bad_schema_is_refused_at_attach(schema: Any, made_by: str) -> None:
         def go(self) -> None: ...
 
     services = ServiceManager(Settings())
-    with pytest.raises(ConfigurationError, match=r"^OnMethod\.go has a JSON Schema"):
+    with pytest.raises(ConfigurationError, match=r"^OnMethod\.go has a wrong JSON Schema"):
         services.get(OnMethod).attach()
-    with pytest.raises(ConfigurationError, match=r"^OnClass has a JSON Schema"):
+    with pytest.raises(ConfigurationError, match=r"^OnClass has a wrong JSON Schema"):
         services.get(OnClass).attach()
 
 
@@ -451,7 +451,7 @@ def test_nothing_is_fetched(keyword: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/schema"
-        with pytest.raises(ConfigurationError, match=r"^Here\.go has a JSON Schema"):
+        with pytest.raises(ConfigurationError, match=r"^Here\.go has a wrong JSON Schema"):
             SchemaValidator({"properties": {"a": {keyword: address}}} | {keyword: address}, "Here.go")
         with pytest.raises(BlockingIOError):
             listener.accept()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from whinny.framework.pipeline import Context, Responses, kind
-from whinny.logs import describe, log_error
+from whinny.logs import describe, log_error, said
 
 if TYPE_CHECKING:
     from whinny.framework.run import Run
@@ -25,12 +25,11 @@ def render_error(error: BaseException, debug: bool) -> dict[str, Any]:
     """The error masked, or whole where `debug` is on: with its name, message, stack and the place of the raise."""
     if not debug:
         return dict(INTERNAL_ERROR)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = frames[-1] if frames else None
+    place = _place(error)
     return {
         "code": INTERNAL_ERROR["code"],
         "name": type(error).__name__,
-        "message": _text(error),
+        "message": said(error),
         "stack": _stack(error),
         "filename": place.filename if place else "",
         "line": place.lineno if place else None,
@@ -38,18 +37,18 @@ def render_error(error: BaseException, debug: bool) -> dict[str, Any]:
     }
 
 
+def _place(error: BaseException) -> traceback.FrameSummary | None:
+    try:
+        return traceback.extract_tb(error.__traceback__)[-1]
+    except Exception:  # it was raised nowhere, or in code with a strange name
+        return None
+
+
 def _stack(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(error))
     except Exception:  # of something strange in the error
         return describe(error)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return ""
 
 
 C = TypeVar("C", bound=Context)
@@ -95,14 +94,15 @@ class ErrorHandler(Generic[C, R]):
 
     def render(self, error: Exception, ctx: C) -> R:
         """Log an error and give the default answer."""
-        self.log(error, f"{ctx.controller_name}.{ctx.controller_method_name}", ctx)
+        self.log_uncaught(error, ctx)
         return self._render(error, ctx, self._settings.debug)
 
     def describe(self, error: Exception) -> dict[str, Any]:
         """The error as the settings let it be shown to a client."""
         return render_error(error, self._settings.debug)
 
-    def log(self, error: BaseException, where: str, ctx: C) -> None:
+    def log_uncaught(self, error: BaseException, ctx: C) -> None:
         """Log an error that nobody caught, unless the settings say otherwise."""
         if self._settings.log_errors:
+            where = f"{ctx.controller_name}.{ctx.controller_method_name}"
             log_error(self._log, "An error in %s was not caught", where, error=error, extra=ctx.log_extra())

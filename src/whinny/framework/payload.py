@@ -42,14 +42,25 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
         annotation = annotation.__value__
     if annotation in _NOTHING_ASKED:
         return None
+    takes = f"{where} takes a payload of the type {_shown(annotation)}"
     try:
-        return _by_pydantic(annotation) if _is_pydantics(annotation) else _by_msgspec(annotation)
+        parts = list(_walk(annotation, set()))
+        pydantics = any(map(_is_of_pydantic, parts))
+        if any(isinstance(part, typing.TypeVar) for part in (annotation, *typing.get_args(annotation))):
+            raise ConfigurationError(f"{takes}, whose type variable stands for nothing in this class.")
+        if pydantics and any(map(_is_of_msgspec, parts)):
+            raise ConfigurationError(
+                f"{takes}, which mixes what pydantic checks with msgspec's Struct or Meta, which pydantic does not "
+                "check: use one of them."
+            )
+        return _by_pydantic(annotation) if pydantics else _by_msgspec(annotation)
+    except ConfigurationError:
+        raise
     except Exception as error:  # the libraries have many kinds for a type that they do not take
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigurationError(
-            f"{where} takes a payload of the type {_shown(annotation)}, which no client's data can be converted to: "
-            f"{lines[-1 if type(error) is TypeError else 0]} Use builtin or generic types, msgspec.Struct, a "
-            "dataclass, a TypedDict, a pydantic model, or Any."
+            f"{takes}, which no client's data can be converted to: {lines[-1 if type(error) is TypeError else 0]} Use "
+            "builtin or generic types, msgspec.Struct, a dataclass, a TypedDict, a pydantic model, or Any."
         ) from error
 
 
@@ -58,17 +69,6 @@ def _shown(annotation: Any) -> str:
 
 
 # which of the two
-
-
-def _is_pydantics(annotation: Any) -> bool:
-    """Raises TypeError for a type of which each would leave a part unchecked."""
-    parts = list(_walk(annotation, set()))
-    if any(isinstance(part, typing.TypeVar) for part in (annotation, *typing.get_args(annotation))):
-        raise TypeError("its type variable stands for nothing here.")
-    pydantics = any(map(_is_of_pydantic, parts))
-    if pydantics and any(map(_is_of_msgspec, parts)):
-        raise TypeError("it mixes what pydantic checks with msgspec's Struct or Meta, which pydantic does not check.")
-    return pydantics
 
 
 def _is_of_pydantic(part: Any) -> bool:

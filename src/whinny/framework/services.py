@@ -7,7 +7,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Generic, Literal, TypeVar, cast, overload
+from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from whinny.errors import ConfigurationError
 from whinny.framework.settings import Settings
@@ -35,7 +35,7 @@ class ServiceManager:
         self._made: list[Any] = []  # each behind those that it needs
         self._making: list[object] = []
         self._booted: list[Any] = []
-        self._state: Literal["new", "booting", "booted"] = "new"
+        self._state: str = "new"  # then booting, then booted
         self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None  # of those who boot
         self._lock = threading.RLock()  # endpoints that run in threads ask for services too
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
+from typing import Final
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from whinny.errors import ConfigurationError
+
+_OURS: Final = re.compile(r"[^#=:\w]*(?:\w+\s+)?WHINNY_\w")
+"""A line that is about a setting of ours; what others write wrongly is theirs."""
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -47,9 +52,11 @@ def _read_file(path: str) -> dict[str, str]:
         raise ConfigurationError(f"The settings in {os.path.abspath(path)} cannot be read: {error}") from error
     for line in parse_stream(StringIO(text)):
         written = line.original.string.strip()
-        if "WHINNY_" in written and not written.startswith("#") and line.value is None:
+        if line.value is None and _OURS.match(written):
+            before = line.original.string.partition(written)[0]
+            number = line.original.line + before.count("\n")
             raise ConfigurationError(
-                f"Line {line.original.line} of {os.path.abspath(path)} is no setting: {written!r}. Write NAME=value."
+                f"Line {number} of {os.path.abspath(path)} is no setting: {written!r}. Write NAME=value."
             )
     return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
 

@@ -6,6 +6,7 @@ that msgspec can turn into those (Struct, dataclass, …).
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -53,6 +54,9 @@ def _extract(value: Any, attachments: list[bytes]) -> Any:
         return {"_placeholder": True, "num": len(attachments) - 1}
     if isinstance(value, (str, int, float)) and not isinstance(value, Enum):
         return _plain(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        # msgspec sends no defaults that only the class has, as in what it has converted itself.
+        return _extract({field.name: getattr(value, field.name) for field in fields(value)}, attachments)
     try:
         plain = msgspec.to_builtins(value, builtin_types=BINARY_TYPES, str_keys=True, enc_hook=_plain)
     except (TypeError, ValueError) as error:
@@ -60,14 +64,16 @@ def _extract(value: Any, attachments: list[bytes]) -> Any:
     return value if type(plain) in _PLAIN else _extract(plain, attachments)
 
 
-def _plain(value: Any) -> str | float:
-    """A subclass of text or number (markup, a numpy float) as its plain type, which alone msgspec takes."""
+def _plain(value: Any) -> Any:
+    """A subclass of text or number (markup, a numpy float) as its plain type, a pydantic model as a dict."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
         return int.__int__(value)
     if isinstance(value, float):
         return float.__float__(value)
+    if hasattr(type(value), "__pydantic_validator__"):
+        return value.model_dump(by_alias=True)
     raise TypeError(f"an object of the type {type(value).__name__} is no data")
 
 

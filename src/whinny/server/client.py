@@ -130,6 +130,17 @@ class Client:
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
 
+    @property
+    def waits_for_ack(self) -> bool:
+        """Whether somebody waits for an acknowledgement of this client."""
+        return any(socket.has_open_acks for socket in self._sockets.values())
+
+    def regulate(self) -> None:
+        """Acknowledgements are waited for, or no more: read on or not."""
+        for socket in self._sockets.values():
+            if socket.runner is not None:
+                socket.runner.regulate()
+
     def disconnect(self) -> None:
         """Leave all namespaces and close the connection."""
         for socket in list(self._sockets.values()):

@@ -233,8 +233,7 @@ class Socket(Broadcasting):
             and (listener := self._acks.pop(packet.id, None)) is not None
         ):
             listener.answered(packet.data)
-            if self.runner is not None:
-                self.runner.regulate()
+            self._client.regulate()
 
     def acknowledge(self, ack_id: int, *args: Any) -> None:
         """Answer an event of the client. Raises EncodeError when the arguments cannot be sent."""
@@ -243,9 +242,14 @@ class Socket(Broadcasting):
             self._client.send(protocol.encode(packet, self.namespace.server.options.max_attachments))
 
     @property
-    def waits_for_ack(self) -> bool:
-        """Whether somebody waits for an acknowledgement of this client."""
+    def has_open_acks(self) -> bool:
+        """Whether somebody waits for an acknowledgement from this socket."""
         return bool(self._acks)
+
+    @property
+    def waits_for_ack(self) -> bool:
+        """Whether somebody waits for an acknowledgement of this client, in whichever namespace."""
+        return self._client.waits_for_ack
 
     def expect_ack(self, ack_id: int, listener: AckListener) -> bool:
         """Tell `listener` of the acknowledgement with this id; False when the client is gone."""
@@ -254,14 +258,13 @@ class Socket(Broadcasting):
         if self._acks is None:
             self._acks = {}
         self._acks[ack_id] = listener
-        if self.runner is not None:
-            self.runner.regulate()
+        self._client.regulate()
         return True
 
     def forget_ack(self, ack_id: int) -> None:
         """Nobody waits for it any more."""
-        if self._acks is not None and self._acks.pop(ack_id, None) is not None and self.runner is not None:
-            self.runner.regulate()
+        if self._acks is not None and self._acks.pop(ack_id, None) is not None:
+            self._client.regulate()
 
     def on_close(self, reason: DisconnectReason) -> None:
         """The client is gone from this namespace."""

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from whinny import protocol
 from whinny.errors import AckTimeout
 from whinny.protocol import Ack
-from whinny.server import Namespace
-from whinny.server.server_events import RESERVED_SERVER_EVENTS
+from whinny.server import RESERVED_SERVER_EVENTS, Namespace
 from whinny.testing.emission import Action, Emission
-from whinny.websocket.detached import DetachedNamespace, DetachedSocket, Outlet, Target
+from whinny.websocket import DetachedNamespace, DetachedSocket, Outlet, Target
 
 if TYPE_CHECKING:
-    from whinny.server.server_events import Listener
-    from whinny.websocket.socket_like import NamespaceLike, SocketLike
+    from whinny.server import Listener
+    from whinny.websocket import NamespaceLike, SocketLike
 
 
 class Recorder(Outlet):

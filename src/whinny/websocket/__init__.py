@@ -3,6 +3,7 @@
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.controller import SocketIOController
 from whinny.websocket.decorators import (
+    PostFunction,
     event_name,
     get_websocket_hook_function,
     get_websocket_hook_functions,
@@ -10,18 +11,25 @@ from whinny.websocket.decorators import (
     websocket_hook,
     ws_controller,
 )
+from whinny.websocket.detached import DetachedNamespace, DetachedSocket, Outlet, Target
 from whinny.websocket.errors import render_websocket_error
-from whinny.websocket.response import WebsocketErrorResponse, WebsocketResponse
-from whinny.websocket.routing import Route
-from whinny.websocket.socket_like import OperatorLike, SocketLike
+from whinny.websocket.listing import list_routes
+from whinny.websocket.response import AnyResponse, WebsocketErrorResponse, WebsocketResponse
+from whinny.websocket.socket_like import NamespaceLike, OperatorLike, SocketLike
 from whinny.websocket.validation import validate_payload
 from whinny.websocket.ws_server import WsServer
 
 __all__ = [
+    "AnyResponse",
+    "DetachedNamespace",
+    "DetachedSocket",
+    "NamespaceLike",
     "OperatorLike",
-    "Route",
+    "Outlet",
+    "PostFunction",
     "SocketIOController",
     "SocketLike",
+    "Target",
     "WebsocketContext",
     "WebsocketErrorResponse",
     "WebsocketResponse",
@@ -29,6 +37,7 @@ __all__ = [
     "event_name",
     "get_websocket_hook_function",
     "get_websocket_hook_functions",
+    "list_routes",
     "merge_websocket_hooks",
     "render_websocket_error",
     "validate_payload",

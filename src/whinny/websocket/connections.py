@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from whinny.errors import ConfigurationError
 from whinny.framework import ControllerNode, Run, count_positional, kind, waits
@@ -14,8 +14,6 @@ from whinny.websocket.context import WebsocketContext
 
 if TYPE_CHECKING:
     from whinny.websocket.errors import WebsocketErrorHandler
-
-Method = Callable[..., Any]
 
 
 class Connections:
@@ -28,7 +26,7 @@ class Connections:
         self._errors = errors
         self._connecting = _methods(tree, "on_connection", ("ctx",))
         self._disconnecting = _methods(tree, "on_disconnect", ("ctx", "reason"))
-        self._waits = any(map(waits, self._connecting))
+        self._waits = any(waits(method.call) for method in self._connecting)
 
     def on_connect(self, socket: Socket) -> Pending | None:
         """A client wants in. Raises ConnectionRefused; what it returns is awaited first."""
@@ -39,7 +37,7 @@ class Connections:
             return self._connect(None, methods, ctx)
         try:
             while methods:
-                result = methods.pop(0)(ctx)
+                result = methods.pop(0).start(ctx, ctx)
                 if inspect.isawaitable(result):
                     return _Begun(self._connect(result, methods, ctx), result)
                 _check_nothing(result)
@@ -47,12 +45,12 @@ class Connections:
             raise self._errors.refusal(Run(in_task=False).own_error(error), ctx) from None
         return None
 
-    async def _connect(self, first: Awaitable[Any] | None, methods: list[Method], ctx: WebsocketContext[Any]) -> None:
+    async def _connect(self, first: Awaitable[Any] | None, methods: list[_Method], ctx: WebsocketContext[Any]) -> None:
         try:
             if first is not None:
                 _check_nothing(await first)
             for method in methods:
-                result = method(ctx)
+                result = method.start(ctx, ctx)
                 _check_nothing(await result if inspect.isawaitable(result) else result)
         except BaseException as error:
             raise self._errors.refusal(Run(in_task=True).own_error(error), ctx) from None
@@ -63,25 +61,39 @@ class Connections:
         methods = list(self._disconnecting)
         while methods:
             try:
-                result = methods.pop(0)(ctx, reason)
+                result = methods.pop(0).start(ctx, ctx, reason)
                 if inspect.isawaitable(result):
                     return self._disconnect(result, methods, ctx, reason)
             except BaseException as error:
-                self._errors.log(Run(in_task=False).own_error(error), "on_disconnect", ctx)
+                self._errors.log_uncaught(Run(in_task=False).own_error(error), ctx)
         return None
 
     async def _disconnect(
-        self, first: Awaitable[Any], methods: list[Method], ctx: WebsocketContext[Any], reason: DisconnectReason
+        self, first: Awaitable[Any], methods: list[_Method], ctx: WebsocketContext[Any], reason: DisconnectReason
     ) -> None:
         pending: Awaitable[Any] | None = first
         while pending is not None or methods:
             try:
-                result = pending if pending is not None else methods.pop(0)(ctx, reason)
+                result = pending if pending is not None else methods.pop(0).start(ctx, ctx, reason)
                 pending = None
                 if inspect.isawaitable(result):
                     await result
             except BaseException as error:
-                self._errors.log(Run(in_task=True).own_error(error), "on_disconnect", ctx)
+                self._errors.log_uncaught(Run(in_task=True).own_error(error), ctx)
+
+
+class _Method(NamedTuple):
+    """An `on_connection` or `on_disconnect` of one controller."""
+
+    controller: object
+    name: str
+    call: Callable[..., Any]
+
+    def start(self, ctx: WebsocketContext[Any], *args: Any) -> Any:
+        """Call it; the context tells whose it is."""
+        ctx.controller = self.controller
+        ctx.controller_name, ctx.controller_method_name = type(self.controller).__name__, self.name
+        return self.call(*args)
 
 
 def _check_nothing(result: object) -> None:
@@ -110,22 +122,22 @@ class _Begun:
             self._part.close()
 
 
-def _methods(tree: ControllerNode, name: str, takes: tuple[str, ...]) -> list[Method]:
+def _methods(tree: ControllerNode, name: str, takes: tuple[str, ...]) -> list[_Method]:
     """These methods of all controllers, each controller once; one may leave out what it does not need."""
-    found: list[Method] = []
-    for controller in dict.fromkeys(node.controller for node in tree.walk()):
-        method: Method | None = getattr(controller, name, None)
+    found: list[_Method] = []
+    for controller in {id(node.controller): node.controller for node in tree.walk()}.values():
+        method: Callable[..., Any] | None = getattr(controller, name, None)
         if method is None:
             continue
         count = count_positional(method, len(takes)) if callable(method) else None
         if count is None:
             listed = ", ".join(("self", *takes))
             raise ConfigurationError(f"{type(controller).__name__}.{name} must be a method that takes ({listed}).")
-        found.append(method if count == len(takes) else _shortened(method, count))
+        found.append(_Method(controller, name, method if count == len(takes) else _shortened(method, count)))
     return found
 
 
-def _shortened(method: Method, count: int) -> Method:
+def _shortened(method: Callable[..., Any], count: int) -> Callable[..., Any]:
     if waits(method):
 
         async def call_later(*args: Any) -> Any:

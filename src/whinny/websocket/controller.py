@@ -11,6 +11,7 @@ from whinny.framework import SubController, controller_tree, count_positional, s
 from whinny.server import ServerOptions, check_namespace
 from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
+from whinny.websocket.decorators import EVENT
 from whinny.websocket.dispatch import Dispatcher
 from whinny.websocket.ws_server import WsServer
 
@@ -38,6 +39,13 @@ class SocketIOController:
     namespace: ClassVar[str] = "/"
     adapter: ClassVar[AdapterFactory | None] = None
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Raises ConfigurationError when an event's method has the name of something that every root has."""
+        super().__init_subclass__(**more)
+        for name, value in vars(cls).items():
+            if hasattr(value, EVENT) and hasattr(SocketIOController, name):
+                raise ConfigurationError(f"{cls.__name__}.{name} handles an event, but {name} is what every root has.")
+
     @property
     def services(self) -> ServiceManager:
         """The manager that made this controller."""
@@ -60,7 +68,9 @@ class SocketIOController:
         Raises ConfigurationError when something is wrong with the controller, naming it.
         """
         cls = type(self)
-        services = self.services
+        if http is not None and (not callable(http) or inspect.isclass(http)):
+            raise ConfigurationError(f"{cls.__name__}.attach needs an ASGI app, not {http!r}.")
+        services = services_of(self)
         if services.get(cls) is not self:
             raise ConfigurationError(
                 f"This {cls.__name__} is not the one of its manager: services.get({cls.__name__})."

@@ -11,8 +11,7 @@ from whinny import protocol
 from whinny.engine import EngineRequest, new_sid
 from whinny.errors import ClientDisconnected
 from whinny.protocol import RESERVED_EVENTS, Event
-from whinny.server import Handshake, Namespace
-from whinny.server.broadcast import room_names
+from whinny.server import Handshake, Namespace, room_names
 
 if TYPE_CHECKING:
     from whinny.websocket.socket_like import NamespaceLike, OperatorLike, SocketLike, SocketOperatorLike

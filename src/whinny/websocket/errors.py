@@ -41,7 +41,7 @@ class WebsocketErrorHandler(ErrorHandler["WebsocketContext[Any]", AnyResponse]):
         """What a client hears of an error of `on_connection`."""
         if isinstance(error, ConnectionRefused):
             return error
-        self.log(error, "on_connection", ctx)
+        self.log_uncaught(error, ctx)
         data = self.describe(error)
         return ConnectionRefused(data.pop("message"), data)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from whinny.errors import ConfigurationError
 from whinny.logs import escape
@@ -11,7 +12,8 @@ from whinny.serving import SocketIOApp
 from whinny.websocket.dispatch import Dispatcher
 from whinny.websocket.routing import Route
 
-_HEAD = ("namespace", "event", "controller", "method", "hooks", "payload")
+_MODULES: Final = re.compile(r"""(?<![\w.'"])(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_<])|<locals>\.""")
+_HEAD: Final = ("namespace", "event", "controller", "method", "hooks", "payload")
 
 
 def list_routes(app: Any) -> str:
@@ -49,16 +51,16 @@ def _apps(app: Any, seen: set[int]) -> Iterator[SocketIOApp]:
 
 def _row(namespace: str, route: Route) -> tuple[str, ...]:
     hooks = ", ".join(hook.name for hook in route.hooks)
-    names = (namespace, route.event_name, route.controller_name, route.method_name)
-    return (*map(escape, names), hooks, _shown(route.payload))
+    names = (namespace, route.event_name, route.controller_name, route.method_name, hooks, _shown(route.payload))
+    return tuple(map(escape, names))
 
 
 def _shown(payload: Any) -> str:
     if payload is Any:
         return "Any"
-    return (
-        payload.__name__ if isinstance(payload, type) and not get_args(payload) else str(payload).replace("typing.", "")
-    )
+    if isinstance(payload, type) and not get_args(payload):
+        return payload.__name__
+    return _MODULES.sub("", str(payload))  # list[app.models.Order] is list[Order] here
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -95,7 +95,10 @@ def _caller(method: Callable[..., Any], owner: type, where: str) -> tuple[Caller
     named = parameters[:-1] if more else parameters
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     if signature is None or len(named) > 2 or (more and len(named) != 2) or any(x.kind not in plain for x in named):
-        raise ConfigurationError(f"{where} takes {signature}: {_RULE}.")
+        shown = signature if signature is not None else signature_of(getattr(method, "__func__", method))
+        raise ConfigurationError(f"{where} takes {shown}: {_RULE}.")
+    if named and named[0].name == "payload":
+        raise ConfigurationError(f"{where} takes the payload first, where the context comes: {_RULE}.")
     if not named:
         return lambda ctx: method(), Any
     if len(named) == 1:

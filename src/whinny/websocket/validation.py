@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from whinny.errors import ConfigurationError
-from whinny.framework import AjvError, ControllerHook, Hook, HookDecorator, Schema, SchemaValidator, ServiceManager
+from whinny.framework import (
+    AjvError,
+    ControllerHook,
+    Hook,
+    HookDecorator,
+    Schema,
+    SchemaValidator,
+    ServiceManager,
+)
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.response import WebsocketErrorResponse
 
@@ -61,11 +70,14 @@ class _PayloadValidation(ControllerHook):
     def _made_by(self, controller: object, where: str) -> Schema:
         function: Any = self._schema
         try:
-            schema: Schema = function(controller)
+            schema: Any = function(controller)
+            if inspect.iscoroutine(schema):
+                schema.close()
+                raise TypeError("it must be a def, not an async def")
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
             raise ConfigurationError(f"The schema function of {where} failed with {problem}") from error
-        return schema
+        return cast("Schema", schema)
 
     def __call__(self, ctx: WebsocketContext[Any], services: ServiceManager) -> WebsocketErrorResponse | None:
         """Called alone, in a test; a schema function gets `ctx.controller`."""

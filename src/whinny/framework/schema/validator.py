@@ -50,10 +50,13 @@ class SchemaValidator:
 
         Nothing is fetched, neither from the network nor from the disk.
         """
+        if not isinstance(schema, (dict, bool)):
+            raise ConfigurationError(f"{where} has a wrong JSON Schema: it must be a dict or a bool, not {schema!r}.")
         try:
             self._validator = compile_schema(schema)
         except (ValueError, TypeError) as error:
-            raise ConfigurationError(f"{where} has a JSON Schema that is none: {error}") from error
+            problem = str(error).strip().partition("\n")[0]
+            raise ConfigurationError(f"{where} has a wrong JSON Schema: {problem}") from error
         self._document = Document(schema)
         self._has_branches = mentions(schema, ("anyOf", "oneOf"))
         self._changes = Changes(coerce_types, use_defaults, remove_additional)

@@ -1,4 +1,4 @@
-"""The checklist of the framework that the page was written for: what happens when clients come and send events."""
+"""What an event finds when it comes, from its hooks to its answer, and what is logged of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from whinny import (
     ws_controller,
 )
 from whinny.framework import HookDecorator
-from whinny.protocol import ConnectError, Disconnect
+from whinny.protocol import Ack, ConnectError, Disconnect, Event
 
 MASKED = {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."}
 
@@ -98,7 +98,8 @@ async def test_what_on_connection_finds_in_its_context(later: bool) -> None:
     client.emit("go")
     connection, event = seen
     assert (connection.event_name, connection.payload, connection.args) == ("", None, ())
-    assert (connection.session, connection.controller_name, connection.controller_method_name) == (None, "", "")
+    assert (connection.session, connection.controller) == (None, event.controller)
+    assert (connection.controller_name, connection.controller_method_name) == (event.controller_name, "on_connection")
     assert connection.socket is event.socket
     assert [event.socket] == list(server.of("/").sockets.values())
     assert event.socket.data == {"left": True}
@@ -330,6 +331,76 @@ async def test_a_handle_error_that_fails_later_is_rendered_from_its_own_error(wr
     assert await ask(Controller, "go") == {"status": "error", "error": MASKED}
     shown = (await ask(Controller, "go", debug=True))["error"]
     assert shown["name"] == ("ZeroDivisionError" if wrong == "raises" else "TypeError")
+
+
+# what clients get
+
+
+@in_fake_time
+async def test_a_hooks_own_error_reaches_the_callback() -> None:
+    """What a hook answers is what the client's callback gets, behind whatever prefix the event stands."""
+
+    def check_name(ctx: WebsocketContext, services: ServiceManager) -> WebsocketErrorResponse | None:
+        return None if isinstance(ctx.payload, str) else WebsocketErrorResponse("Invalid name type")
+
+    class Users:
+        @event_name("create")
+        @websocket_hook(check_name)
+        def create(self, ctx: WebsocketContext, payload: str) -> WebsocketResponse:
+            return WebsocketResponse(payload)
+
+    class Root(SocketIOController):
+        sub_controllers = (ws_controller("user:", Users),)
+
+    assert await ask(Root, "user:create", 5) == {"status": "error", "error": "Invalid name type"}
+    assert await ask(Root, "user:create", "Ada") == {"status": "ok", "data": "Ada"}
+
+
+async def two_clients(root: type[SocketIOController]) -> tuple[FakeClient, FakeClient]:
+    server = attach(root)
+    clients = FakeClient(server), FakeClient(server)
+    for client in clients:
+        client.connect()
+    return clients
+
+
+@in_fake_time
+async def test_messages_come_before_the_answer_of_their_event() -> None:
+    """What is emitted comes before the acknowledgement of the event that emitted it."""
+
+    class Root(SocketIOController):
+        @event_name("create")
+        def create(self, ctx: WebsocketContext) -> WebsocketResponse:
+            ctx.socket.emit("event 1", "first message")
+            ctx.socket.emit("event 1", "second message")
+            return WebsocketResponse()
+
+    own, other = await two_clients(Root)
+    own.emit("create", ack_id=1)
+    assert own.receive() == [
+        Event("/", ["event 1", "first message"]),
+        Event("/", ["event 1", "second message"]),
+        Ack("/", [{"status": "ok"}], 1),
+    ]
+    assert other.receive() == []
+
+
+@in_fake_time
+async def test_a_room_joined_on_connection_hears_its_messages() -> None:
+    """Clients that `on_connection` puts into a room are in it when they are connected."""
+
+    class Root(SocketIOController):
+        def on_connection(self, ctx: WebsocketContext) -> None:
+            ctx.socket.join("some room")
+
+        @event_name("create")
+        def create(self, ctx: WebsocketContext) -> None:
+            ctx.socket.to("some room").emit("event 1", "hello")
+
+    own, other = await two_clients(Root)
+    own.emit("create")
+    assert own.events() == []
+    assert other.events() == [["event 1", "hello"]]
 
 
 # what is logged

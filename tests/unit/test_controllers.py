@@ -1,4 +1,4 @@
-"""The checklist of the framework that the page was written for: the lines that no other test shows, in Python terms."""
+"""What controllers are written with: decorators, contexts, responses and schemas, and the routes that come of them."""
 
 from __future__ import annotations
 
