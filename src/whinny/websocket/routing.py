@@ -39,16 +39,12 @@ class Route:
 
     event_name: str
     controller: object
+    controller_name: str
     method_name: str
     hooks: tuple[BoundHook, ...]
     call: Caller
     payload: Any
     waits: bool
-
-    @property
-    def controller_name(self) -> str:
-        """The name of the controller's class."""
-        return type(self.controller).__name__
 
     @property
     def name(self) -> str:
@@ -79,6 +75,7 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
     return Route(
         event_name=event,
         controller=node.controller,
+        controller_name=type(node.controller).__name__,
         method_name=method.name,
         hooks=hooks,
         call=call,
