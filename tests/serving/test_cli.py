@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from support.servers import ServerProcess
+
 APP = """
 from whinny import ServiceManager, SocketIOController
 
@@ -111,6 +113,56 @@ def test_run_masks_errors(tmp_path: Path) -> None:
     with serve("masked_app:app", args=["--app-dir", str(tmp_path)]) as server:
         assert "a secret" not in wait_for_refusal(server.url, "An internal server error has occurred.")
         assert "a secret" in server.log
+
+
+# what is logged
+
+LOGGING_APP = """
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from whinny import ServerOptions, ServiceManager, Settings, SocketIOController
+
+async def plain(request):
+    return PlainTextResponse("plain")
+
+class Controller(SocketIOController):
+    options = ServerOptions(path="{path}")
+
+http = Starlette(routes=[Route("/plain", plain), Route("/socket.iox", plain)])
+app = ServiceManager(Settings()).get(Controller).attach(http)
+"""
+
+
+@pytest.mark.parametrize("path", ["/socket.io", "/ws"])
+@pytest.mark.parametrize("args", [(), ("--root-path", "/api")])
+def test_requests_of_polling_are_not_logged(tmp_path: Path, path: str, args: tuple[str, ...]) -> None:
+    """They are many and carry the session's id, the wrong ones among them too; other requests are logged as ever."""
+    (tmp_path / "logging_app.py").write_text(LOGGING_APP.replace("{path}", path))
+    with serve("logging_app:app", args=["--app-dir", str(tmp_path), *args]) as server:
+        url = f"{server.url}{path}/?EIO=4&transport=polling"
+        session = httpx.get(url).raise_for_status().text.split('"sid":"')[1][:20]
+        assert httpx.post(f"{url}&sid={session}", content="40").status_code == 200
+        assert httpx.get(f"{url}&sid={session}").status_code == 200
+        assert httpx.get(f"{url}&sid=wrong").status_code == 400
+        assert httpx.put(f"{url}&sid={session}").status_code >= 400
+        for other in ("/plain?a=1", "/socket.iox", "/nothing"):  # answered in order, so all of the above is logged
+            httpx.get(server.url + other)
+        prefix = "/api" if args else ""
+        wait_for_line(server, f'"GET {prefix}/nothing HTTP/1.1" 404')
+        assert f'"GET {prefix}/plain?a=1 HTTP/1.1" 200' in server.log
+        assert f'"GET {prefix}/socket.iox HTTP/1.1" 200' in server.log
+        assert "sid=" not in server.log
+        assert session not in server.log
+        assert f"{path}/" not in server.log
+        assert server.log.count("HTTP/1.1") == 3
+
+
+def wait_for_line(server: ServerProcess, words: str, within: float = 10) -> None:
+    end = time.monotonic() + within
+    while words not in server.log:
+        assert time.monotonic() < end, server.log
+        time.sleep(0.01)
 
 
 # whinny routes

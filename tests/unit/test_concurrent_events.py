@@ -12,13 +12,22 @@ from hypothesis import strategies as st
 from unit.apps import attach
 from unit.clock import in_fake_time, run, turns
 from unit.fakes import FakeClient
-from whinny import ServerOptions, SocketIOController, WebsocketContext, WebsocketResponse, event_name
-from whinny.protocol import Ack, Event
+from whinny import (
+    ServerOptions,
+    ServiceManager,
+    Settings,
+    SocketIOController,
+    WebsocketContext,
+    WebsocketResponse,
+    WsServer,
+    event_name,
+)
+from whinny.protocol import Ack, Disconnect, Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from whinny import Server
+    from whinny import Server, Socket
     from whinny.protocol import Packet
 
 MOST = 2
@@ -293,3 +302,115 @@ def test_any_mix_of_questions_is_answered(steps: list[str], most: int) -> None:
         assert len(server.tasks) == 0
 
     run(main())
+
+
+# across namespaces
+
+
+def asking_in(name: str, sockets: dict[str, Socket]) -> type[SocketIOController]:
+    """A root of a namespace that runs one event at a time, and asks the client in another namespace."""
+
+    class Root(SocketIOController):
+        namespace = name
+        options = ServerOptions(max_concurrent_events=1, ping_interval=1000, ping_timeout=1000)
+
+        def on_connection(self, ctx: WebsocketContext) -> None:
+            sockets[name] = ctx.socket  # type: ignore[assignment]
+
+        @event_name("ask")
+        async def ask(self, ctx: WebsocketContext) -> WebsocketResponse:
+            return WebsocketResponse(await sockets[ctx.payload].emit_with_ack("question"))
+
+        @event_name("ask for a second")
+        async def ask_for_a_second(self, ctx: WebsocketContext) -> WebsocketResponse:
+            return WebsocketResponse(await sockets[ctx.payload].emit_with_ack("question", timeout=1))
+
+        @event_name("ask all")
+        async def ask_all(self, ctx: WebsocketContext) -> WebsocketResponse:
+            namespace = sockets[ctx.payload].namespace
+            return WebsocketResponse(await namespace.emit_with_ack("question", timeout=100))
+
+        @event_name("wait")
+        async def wait(self) -> WebsocketResponse:
+            await asyncio.sleep(5)
+            return WebsocketResponse("waited")
+
+        @event_name("now")
+        def now(self, ctx: WebsocketContext) -> WebsocketResponse:
+            return WebsocketResponse(ctx.payload)
+
+    return Root
+
+
+NAMESPACES = ("/", "/a", "/b")
+
+
+def in_all_namespaces() -> tuple[FakeClient, dict[str, Socket]]:
+    """A client in each namespace of such a server, and its sockets."""
+    sockets: dict[str, Socket] = {}
+    services = ServiceManager(Settings())
+    for name in NAMESPACES:
+        services.get(asking_in(name, sockets)).attach()
+    client = FakeClient(services.get(WsServer).io)
+    for name in NAMESPACES:
+        client.connect(name)
+    return client, sockets
+
+
+def answered(client: FakeClient) -> dict[tuple[str, int | None], Any]:
+    """The answers that came, by namespace and id."""
+    return {(packet.namespace, packet.id): packet.data[0] for packet in client.receive() if isinstance(packet, Ack)}
+
+
+@pytest.mark.parametrize("event", ["ask", "ask for a second", "ask all"])
+@pytest.mark.parametrize(("asking", "asked"), [("/", "/a"), ("/a", "/"), ("/a", "/b"), ("/a", "/a")])
+@in_fake_time
+async def test_a_question_in_another_namespace_is_read_at_the_limit(event: str, asking: str, asked: str) -> None:
+    """The acknowledgement comes over the same connection, which is not paused meanwhile."""
+    client, _ = in_all_namespaces()
+    client.emit(event, asked, ack_id=1, namespace=asking)
+    await turns()
+    assert not paused(client)
+    [question] = questions(client.receive())
+    assert question.namespace == asked
+    client.send(Ack(asked, ["yes"], question.id))
+    await turns()
+    assert answered(client) == {(asking, 1): ok(["yes"] if event == "ask all" else "yes")}
+    assert not paused(client)
+
+
+@in_fake_time
+async def test_a_question_in_another_namespace_holds_the_limit_of_all() -> None:
+    """Beyond what may be kept the client is paused, in whichever namespace, and all of it is answered in the end."""
+    client, _ = in_all_namespaces()
+    client.emit("ask", "/a", ack_id=1)
+    client.emit("wait", ack_id=2, namespace="/b")
+    await turns()
+    assert not paused(client)
+    client.emit("now", "kept", ack_id=3, namespace="/b")
+    await turns()
+    assert paused(client)
+    [question] = questions(client.receive())
+    client.send(Ack("/a", ["yes"], question.id))
+    await asyncio.sleep(10)
+    assert answered(client) == {("/", 1): ok("yes"), ("/b", 2): ok("waited"), ("/b", 3): ok("kept")}
+    assert not paused(client)
+
+
+@pytest.mark.parametrize("by", ["client", "server", "timeout"])
+@in_fake_time
+async def test_a_question_in_another_namespace_may_stay_without_answer(by: str) -> None:
+    """When the client leaves that namespace, is put out of it or stays silent, its other events go on."""
+    client, sockets = in_all_namespaces()
+    client.emit("ask for a second" if by == "timeout" else "ask", "/a", ack_id=1)
+    await turns()
+    if by == "client":
+        client.send(Disconnect("/a"))
+    elif by == "server":
+        sockets["/a"].disconnect()
+    await asyncio.sleep(2)
+    client.emit("now", "after", ack_id=2)
+    found = answered(client)
+    assert found["/", 1]["status"] == "error"
+    assert found["/", 2] == ok("after")
+    assert not paused(client)

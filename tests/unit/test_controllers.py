@@ -32,7 +32,7 @@ from whinny.websocket.controller import ROOT_ONLY
 from whinny.websocket.routing import routes_of
 
 if TYPE_CHECKING:
-    from whinny.websocket import Route
+    from whinny.websocket.routing import Route
 
 MASKED = {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."}
 
@@ -343,3 +343,30 @@ async def test_a_schema_function_sees_the_controller_that_bears_it() -> None:
 
     assert (await ask(Root, "small go", 5))["status"] == "error"
     assert (await ask(Root, "large go", 5))["status"] == "ok"
+
+
+# documentation
+
+
+@websocket_hook
+def check_login(ctx: WebsocketContext, services: ServiceManager) -> None:
+    """Asks for a login."""
+
+
+class Limit:
+    """Asks for patience."""
+
+    def __call__(self, ctx: WebsocketContext, services: ServiceManager) -> None: ...
+
+
+def test_a_decorated_hook_keeps_its_docstring() -> None:
+    """So that `help()` and documentation tools show what it does; in a merge of one, and of an object, as well."""
+    assert check_login.__doc__ == "Asks for a login."
+    assert merge_websocket_hooks(check_login).__doc__ == "Asks for a login."
+    assert websocket_hook(Limit()).__doc__ == "Asks for patience."
+
+
+def test_hooks_do_not_share_docstrings() -> None:
+    """One without a docstring, and a merge of several, say nothing of another one."""
+    for hook in (websocket_hook(lambda ctx, services: None), merge_websocket_hooks(check_login, check_login)):
+        assert "login" not in (hook.__doc__ or "")

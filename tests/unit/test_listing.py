@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 import msgspec
 import pydantic
@@ -37,11 +38,19 @@ def count(ctx: WebsocketContext, services: ServiceManager) -> None: ...
 def check(ctx: WebsocketContext, services: ServiceManager) -> None: ...
 
 
+T = TypeVar("T")
+
+
 @dataclass
 class Order:
     """What is ordered."""
 
     name: str
+
+    class Part(msgspec.Struct):
+        """A part of it."""
+
+        name: str
 
 
 class Line(msgspec.Struct):
@@ -54,6 +63,27 @@ class Customer(pydantic.BaseModel):
     """Who orders."""
 
     name: str
+
+
+class Box(msgspec.Struct, Generic[T]):
+    """Something with something in it."""
+
+    content: T
+
+
+class Crate(pydantic.BaseModel, Generic[T]):
+    """The same of another library."""
+
+    content: T
+
+
+def local_type() -> type:
+    """A type that is known in a function alone."""
+
+    class Local(msgspec.Struct):
+        name: str
+
+    return Local
 
 
 class Address(TypedDict):
@@ -188,6 +218,18 @@ def test_hooks_of_every_kind_have_a_name() -> None:
     assert row[4] == "local, <lambda>, CallableHook, partial"
 
 
+def test_names_of_hooks_and_classes_are_escaped() -> None:
+    """Whatever was made at run time, a row is a line that prints."""
+
+    def hook(ctx: WebsocketContext, services: ServiceManager) -> None: ...
+
+    hook.__qualname__ = "a\nb\x1b[31m"
+    go = event_name("go")(websocket_hook(hook)(lambda self: None))
+    lines = list_routes(attach(type("Own\x1bName", (SocketIOController,), {"g\no": go}))).split("\n")
+    assert len(lines) == 2
+    assert lines[1].split() == ["/", "go", "Own\\x1bName", "g\\no", "a\\nb\\x1b[31m", "Any"]
+
+
 @pytest.mark.parametrize(
     ("annotation", "shown"),
     [
@@ -209,6 +251,21 @@ def test_hooks_of_every_kind_have_a_name() -> None:
         (dict[str, list[int]], "dict[str, list[int]]"),
         (tuple[int, ...], "tuple[int, ...]"),
         (Literal["a", "b"], "Literal['a', 'b']"),
+        (Literal["typing.x"], "Literal['typing.x']"),
+        (Literal["a.b", "c.d"], "Literal['a.b', 'c.d']"),
+        (list[Order], "list[Order]"),
+        (Order | None, "Order | None"),
+        (dict[str, list[Order | None]], "dict[str, list[Order | None]]"),
+        (Sequence[Order], "Sequence[Order]"),
+        (Box[int], "Box[int]"),
+        (Box[Line], "Box[Line]"),
+        (list[Box[Line]], "list[Box[Line]]"),
+        (Crate[Customer], "Crate[Customer]"),
+        (list[Crate[int]], "list[Crate[int]]"),
+        (Order.Part, "Part"),
+        (list[Order.Part], "list[Part]"),
+        (local_type(), "Local"),
+        (list[local_type()], "list[Local]"),  # type: ignore[misc]
         (None, "NoneType"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whinny.framework import render_error
 from whinny.logs import escape, log_error
 
 if TYPE_CHECKING:
@@ -384,6 +385,48 @@ def of_a_moody_one() -> BaseException:
     return raised(error)
 
 
+def with_names(**names: str) -> BaseException:
+    """An error of a function whose code has been given other names."""
+
+    def fail() -> None:
+        raise ValueError("x")
+
+    fail.__code__ = fail.__code__.replace(**names)  # type: ignore[arg-type]
+    try:
+        fail()
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+class Speechless(Exception):
+    """An error whose words are another error, which is not to be caught."""
+
+    def __init__(self, raises: BaseException) -> None:
+        super().__init__(FORGED)
+        self.raises = raises
+
+    def __str__(self) -> str:
+        raise self.raises
+
+
+class Closed(Exception):
+    """An error that lets nobody look at it."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(FORGED)
+
+
+def of(cause: BaseException, *, raised_from: bool = True) -> BaseException:
+    """An error that another one has led to."""
+    error = ValueError(FORGED)
+    if raised_from:
+        error.__cause__ = cause
+    else:
+        error.__context__ = cause
+    return raised(error)
+
+
 STRANGE: dict[str, Callable[[], BaseException]] = {
     "a chain of 3000": lambda: one_of_another(3000),
     "handled 900 deep": lambda: while_handling(900),
@@ -397,6 +440,18 @@ STRANGE: dict[str, Callable[[], BaseException]] = {
     "a note without words": lambda: noted([Unspeakable()]),
     "an error that fails": lambda: raised(Moody()),
     "the cause of an error that fails": of_a_moody_one,
+    "a file with line breaks": lambda: with_names(co_filename=FORGED),
+    "a function with line breaks": lambda: with_names(co_name=FORGED, co_qualname=FORGED),
+    "a class with line breaks": lambda: raised(type(FORGED, (Exception,), {})(FORGED)),
+    "a class with a strange name": lambda: raised(type("Own", (Exception,), {"__qualname__": FORGED})()),
+    "a module with line breaks": lambda: raised(type("Own", (Exception,), {"__module__": FORGED})()),
+    "notes without number": lambda: noted([FORGED] * 1_000_000),
+    "words that interrupt": lambda: raised(Speechless(KeyboardInterrupt())),
+    "words that exit": lambda: raised(Speechless(SystemExit(FORGED))),
+    "words that end a generator": lambda: raised(Speechless(GeneratorExit())),
+    "a note that interrupts": lambda: noted([Speechless(KeyboardInterrupt())]),
+    "a cause that nobody may look at": lambda: of(Closed()),
+    "a context that nobody may look at": lambda: of(Closed(), raised_from=False),
     "a module that is none": lambda: raised(type("Own", (Exception,), {"__module__": 5})()),
 }
 
@@ -418,6 +473,67 @@ def test_of_a_long_chain_the_last_errors_are_shown() -> None:
     assert shown[-1] == f"ValueError: 2999: {escape(FORGED)}"
     assert shown[0] == f"ValueError: {3000 - len(shown)}: {escape(FORGED)}"
     assert 1 < len(shown) < 100
+
+
+def test_notes_without_number_are_cut() -> None:
+    """However many there are, and however long: a few hundred thousand characters at most."""
+    error = ValueError("x")
+    error.__notes__ = ["n" * 1_000_000] * 68
+    lines = written(raised(error))
+    assert 1 < len([line for line in lines if line.startswith("nnn")]) < 100
+    assert sum(map(len, lines)) < 1_000_000
+
+
+def test_the_lines_of_one_error_are_bounded() -> None:
+    """Chains in groups, all with notes: a thousand lines and the message."""
+    chains: list[Exception] = []
+    for _ in range(20):
+        last: Exception | None = None
+        for _ in range(20):
+            error = ValueError("x")
+            error.__notes__ = ["note"] * 20
+            error.__cause__ = last
+            last = raised(error)
+        assert last is not None
+        chains.append(last)
+    assert len(written(raised(ExceptionGroup("all", chains)))) <= 1001
+
+
+class Falsy(Exception):
+    """An error that counts as false."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("raised_from", "between"), [(True, "This led to:"), (False, "While that was handled:")])
+def test_what_led_to_an_error_may_be_false(raised_from: bool, between: str) -> None:
+    """Whether there is a cause is no question of what it says of itself."""
+    lines = written(of(Falsy("the first"), raised_from=raised_from))
+    assert f"{__name__}.Falsy: the first" in lines
+    assert between in lines
+    assert lines[-1] == f"ValueError: {escape(FORGED)}"
+
+
+@pytest.mark.parametrize("name", ["x\0y", "x\ud800y", "", FORGED])
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_error_of_a_file_with_a_strange_name_is_rendered(name: str, debug: bool) -> None:
+    """With a stack and a place as far as the interpreter tells them, and never with an error of its own."""
+    rendered = render_error(with_names(co_filename=name), debug)
+    assert rendered["code"] == "INTERNAL_SERVER_ERROR"
+    if debug:
+        assert (rendered["name"], rendered["message"]) == ("ValueError", "x")
+        assert isinstance(rendered["stack"], str)
+        assert "ValueError" in rendered["stack"]
+        assert rendered["filename"] in ("", name)
+        assert rendered["line"] is None or rendered["line"] > 0
+
+
+def test_an_error_that_says_nothing_is_rendered() -> None:
+    """Also where its words would end the process, and where nobody may look at it."""
+    rendered = render_error(raised(Speechless(KeyboardInterrupt())), True)
+    assert (rendered["name"], rendered["message"]) == ("Speechless", "")
+    assert render_error(raised(Closed()), True)["name"] == "Closed"
 
 
 @pytest.mark.parametrize("name", ["x\rFORGED", "\x1b[31mFORGED", "x\u2028FORGED", "\u202ex", "x\x9b31m"])

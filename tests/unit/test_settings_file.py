@@ -157,6 +157,51 @@ def test_a_line_that_is_no_setting_is_named(folder: Path, line: str, before: str
 
 
 @pytest.mark.parametrize(
+    ("before", "number"),
+    [
+        ("\n", 2),
+        ("\n\n\n", 4),
+        ("OTHER=x\n\n\n\n", 5),
+        ("  \n\t\n ", 3),
+        ("\r\n\r\n", 3),
+        ("# a comment\n\n# another\n\n", 5),
+        ("OTHER='x\n\ny'\n\n", 5),
+        ("broken line\n\n", 3),
+        ("\ufeff\n", 2),
+    ],
+)
+@pytest.mark.parametrize("line", ["WHINNY_DEBUG 1", "export WHINNY_DEBUG"])
+def test_blank_lines_are_counted(folder: Path, line: str, before: str, number: int) -> None:
+    """The line that is named is the one that an editor shows under this number."""
+    (folder / ".env").write_bytes(f"{before}{line}\n".encode())
+    with pytest.raises(ConfigurationError) as caught:
+        ServiceManager()
+    assert str(caught.value).startswith(f"Line {number} of {folder / '.env'} is no setting: {line!r}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "B # WHINNY_DEBUG",
+        "B: WHINNY_DEBUG",
+        "B-WHINNY_DEBUG 1",
+        "B.WHINNY_DEBUG",
+        "B 'WHINNY_DEBUG'",
+        "B='1'x WHINNY_DEBUG=1",
+        "OTHER_WHINNY_DEBUG 1",
+        "see https://example.invalid/WHINNY_DEBUG",
+        "read all about WHINNY_DEBUG",
+        "whinny_debug 1",
+        "WHINNYING 1",
+    ],
+)
+def test_lines_of_others_may_name_a_setting(folder: Path, line: str) -> None:
+    """A line that is about something else is another program's, and no error, whatever it mentions."""
+    (folder / ".env").write_text(f"{line}\nWHINNY_DEBUG=1\n{line}")
+    assert ServiceManager().settings == Settings(debug=True)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "OTHER x\nWHINNY_DEBUG=1\nOTHER: y\nOTHER",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import gc
 import socket
 import time
 from pathlib import Path
@@ -28,6 +30,7 @@ from whinny import (
 )
 from whinny.framework import SchemaValidator
 from whinny.framework.schema import LARGE
+from whinny.framework.schema.validation import BUDGET, CHANGES_BUDGET, Validation
 
 
 def errors(schema: Any, value: Any) -> list[dict[str, Any]]:
@@ -363,6 +366,54 @@ def test_other_drafts() -> None:
     assert not errors({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [{"type": "string"}]}, [1])
 
 
+# schema functions
+
+
+async def later(controller: object) -> dict[str, Any]:
+    return {}
+
+
+class Later:
+    async def __call__(self, controller: object) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    "function", [later, Later(), functools.partial(later), lambda controller: later(controller)], ids=repr
+)
+@pytest.mark.parametrize("place", ["method", "class", "sub-controller"])
+def test_a_schema_function_does_not_wait(function: Any, place: str, recwarn: pytest.WarningsRecorder) -> None:
+    """An `async def` is refused at `attach` by name; the coroutine that it gave is closed, so that nothing warns."""
+    decorator = validate_payload(function)
+    go = event_name("go")
+    root: Any = type("Root", (SocketIOController,), {"go": go(decorator(lambda self: None))})
+    where = "Root.go"
+    if place == "class":
+        root, where = decorator(type("Root", (SocketIOController,), {"go": go(lambda self: None)})), "Root"
+    if place == "sub-controller":
+        inner = type("Inner", (), {"go": go(decorator(lambda self: None))})
+        root, where = type("Root", (SocketIOController,), {"sub_controllers": (inner,)}), "Inner.go"
+    with pytest.raises(ConfigurationError) as caught:
+        attach(root)
+    words = f"The schema function of {where} failed with TypeError: it must be a def, not an async def"
+    assert str(caught.value) == words
+    gc.collect()
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("schema", ["object", '{"type": "object"}', "#/$defs/a", b"{}", None, [], 5])
+@pytest.mark.parametrize("made_by", ["hand", "a function"])
+def test_a_schema_is_a_dict_or_a_bool(schema: Any, made_by: str) -> None:
+    """Text that looks like one, above all, is refused with what it is."""
+    decorator = validate_payload(schema if made_by == "hand" else lambda controller: schema)
+    root = type("Root", (SocketIOController,), {"go": event_name("go")(decorator(lambda self: None))})
+    with pytest.raises(ConfigurationError) as caught:
+        attach(root)
+    assert str(caught.value) == f"Root.go has a wrong JSON Schema: it must be a dict or a bool, not {schema!r}."
+    with pytest.raises(ConfigurationError, match="must be a dict or a bool"):
+        SchemaValidator(schema)
+
+
 # what a client can ask for
 
 
@@ -494,3 +545,98 @@ def test_the_one_error_of_a_large_payload(schema: Any, value: Any, expected: str
     large = {"properties": {"a": schema, "b": {"type": "string"}}}
     found = SchemaValidator(large).errors({"a": value, "b": "x" * LARGE})
     assert [each["message"] for each in found] == ([] if expected is None else [expected])
+
+
+# large payloads with numbers for names
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "place"),
+    [
+        ({"properties": {"1": {"type": "number"}}}, {"1": "x"}, "/1"),
+        ({"properties": {"1": {"enum": ["1"]}}}, {"1": "x"}, "/1"),
+        ({"properties": {"1": {"anyOf": [{"type": "number"}, {"type": "null"}]}}}, {"1": "x"}, "/1"),
+        ({"properties": {"1": {"properties": {"0": {"type": "null"}}}}}, {"1": {"0": "x"}}, "/1/0"),
+        ({"properties": {"1": {"items": {"properties": {"2": {"type": "null"}}}}}}, {"1": [{"2": 5}]}, "/1/0/2"),
+        ({"patternProperties": {"^[0-9]$": {"type": "number"}}}, {"1": "x"}, "/1"),
+        ({"properties": {"a": {"additionalProperties": {"type": "number"}}}}, {"a": {"1": "x"}}, "/a/1"),
+        ({"required": ["1"]}, {}, ""),
+        ({"$defs": {"1": {"type": "number"}}, "properties": {"1": {"$ref": "#/$defs/1"}}}, {"1": "x"}, "/1"),
+    ],
+)
+def test_names_that_are_numbers_in_a_large_payload(schema: Any, value: Any, place: str) -> None:
+    """One error with its place: a property named by a number is no item of an array."""
+    small = SchemaValidator(schema).errors(value)
+    [found] = SchemaValidator(schema).errors({**value, "large": "y" * LARGE})
+    assert found["instancePath"] == place
+    assert found["keyword"] in {each["keyword"] for each in small}
+    assert SchemaValidator(schema).errors({"large": "y" * LARGE}) == ([found] if place == "" else [])
+
+
+# schemas that branch and refer to themselves
+
+
+DEEPER = {"properties": {"a": {"$ref": "#"}}, "type": "object"}
+BRANCHING: dict[str, Any] = {
+    "anyOf": {"anyOf": [DEEPER, {**DEEPER, "required": ["a"]}, {"type": "null"}]},
+    "oneOf": {"oneOf": [DEEPER, {**DEEPER, "required": ["a"]}, {"type": "null"}]},
+    "if": {"if": DEEPER, "then": DEEPER, "else": DEEPER, "type": ["object", "null"]},
+    "not": {"not": {"anyOf": [DEEPER, DEEPER]}},
+    "both": {"anyOf": [{"oneOf": [DEEPER, DEEPER]}, {"oneOf": [DEEPER, {"type": "null"}]}]},
+    "unevaluated": {"unevaluatedProperties": False, "anyOf": [DEEPER, DEEPER], "type": "object"},
+}
+SWITCHES: list[dict[str, Any]] = [
+    {},
+    {"coerce_types": True},
+    {"coerce_types": True, "use_defaults": True, "remove_additional": True},
+]
+
+
+@pytest.mark.parametrize("kind", BRANCHING)
+@pytest.mark.parametrize(
+    ("switches", "end"),
+    [({}, "x"), ({}, b"x"), (SWITCHES[1], None), (SWITCHES[2], "x")],
+    ids=["errors", "errors of bytes", "coerced", "changed"],
+)
+def test_no_recursion_is_looked_at_without_end(
+    kind: str, switches: dict[str, Any], end: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each level of the payload may double the work; it is given up after so many looks, with one error or none."""
+    looks = 0
+    visit = Validation.visit
+
+    def counted(self: Validation, *args: Any, **named: Any) -> bool:
+        nonlocal looks
+        looks += 1
+        return visit(self, *args, **named)
+
+    monkeypatch.setattr(Validation, "visit", counted)
+    value = end
+    for _ in range(40):
+        value = {"a": value}
+    _, found = SchemaValidator(BRANCHING[kind], **switches).check(value)
+    assert looks <= BUDGET + 1 + (CHANGES_BUDGET + 1 if switches else 0)
+    assert len(found) <= 100
+
+
+@pytest.mark.parametrize("switches", SWITCHES[:2], ids=["errors", "coerced"])
+@pytest.mark.parametrize("kind", ["anyOf", "oneOf"])
+def test_what_takes_too_long_has_one_error(kind: str, switches: dict[str, Any]) -> None:
+    """The keyword `schema` stands for whatever there may be; the value is given back as it came."""
+    value: Any = "x"
+    for _ in range(40):
+        value = {"a": value}
+    given, found = SchemaValidator(BRANCHING[kind], **switches).check(value)
+    assert given is value
+    assert found == [error("", "#/schema", {}, "must fit the schema") | {"schemaPath": "#"}]
+
+
+def test_what_does_not_branch_has_its_own_errors_at_any_depth() -> None:
+    """The bound is one of work, and not of depth."""
+    schema = {"properties": {"a": {"$ref": "#"}}, "type": ["object", "null"]}
+    value: Any = "x"
+    for _ in range(40):
+        value = {"a": value}
+    for switches in SWITCHES:
+        [found] = SchemaValidator(schema, **switches).check(value)[1]
+        assert (found["instancePath"], found["message"]) == ("/a" * 40, "must be object,null")
