@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, Final
 
 _LONGEST: Final = 10_000  # characters of what one error says
 _MOST: Final = 20  # errors that led to one another, or stand in a group
 _MOST_FRAMES: Final = 100  # of one error, the last ones
 _MOST_LINES: Final = 1000
+_MOST_CHARACTERS: Final = 100_000
 
 
 def log_error(
@@ -29,7 +30,10 @@ def log_error(
     if not log.isEnabledFor(level):
         return
     file, line, function, _ = log.findCaller(stacklevel=2)
-    info = (type(error), error, error.__traceback__)
+    try:
+        info = (type(error), error, error.__traceback__)
+    except BaseException:  # of an error that cannot be looked at
+        info = (type(error), error, None)
     record = log.makeRecord(log.name, level, file, line, message, args, info, function, extra)
     record.exc_text = describe(error)  # formatters write it in place of a traceback of their own
     log.handle(record)
@@ -45,9 +49,20 @@ def escape(text: str) -> str:
 def describe(error: BaseException) -> str:
     """A traceback like the interpreter's, first that of what led to the error. Nothing that the errors do breaks it."""
     try:
-        return "\n".join(islice(_lines(error, set()), _MOST_LINES))
+        lines, length = [], 0
+        for line in _lines(error, set()):
+            lines.append(line)
+            length += len(line)
+            if length > _MOST_CHARACTERS or len(lines) >= _MOST_LINES - 1:
+                lines.append("…")
+                break
+        return "\n".join(lines)
     except BaseException as second:
-        return f"{escape(type(error).__name__)}, which cannot be shown: {escape(type(second).__name__)}"
+        return f"{escape(_class(error))}, which cannot be shown: {escape(_class(second))}"
+
+
+def _class(error: BaseException) -> str:
+    return str(type.__getattribute__(type(error), "__name__"))
 
 
 def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:

@@ -35,6 +35,7 @@ OF_THE_SERVER: dict[type, set[str]] = {
     Socket: {
         "accept",
         "acknowledge",
+        "check_answer",
         "connecting",
         "connection",
         "deliver",

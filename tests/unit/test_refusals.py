@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
 import pytest
@@ -163,7 +163,7 @@ class Store:
 class DataRoot(SocketIOController):
     """A root that is a dataclass, and so cannot be hashed."""
 
-    store: Store = dependency(Store)  # type: ignore[assignment]  # noqa: RUF009 - that is what is tested
+    store = dependency(Store)
 
     @event_name("go")
     def go(self) -> WebsocketResponse:
@@ -174,7 +174,7 @@ class DataRoot(SocketIOController):
 class DataSub:
     """A sub-controller that is a dataclass."""
 
-    store: Store = dependency(Store)  # type: ignore[assignment]  # noqa: RUF009 - that is what is tested
+    store = dependency(Store)
     number: int = 5
 
     @event_name("go")
@@ -189,18 +189,7 @@ class DataSub:
 class FrozenSub:
     """One that cannot be written to."""
 
-    store: Store = dependency(Store)  # type: ignore[assignment]  # noqa: RUF009 - that is what is tested
-
-    @event_name("go")
-    def go(self) -> WebsocketResponse:
-        return WebsocketResponse([type(self.store).__name__, True])
-
-
-@dataclass
-class FieldSub:
-    """One with its dependency in a field."""
-
-    store: Store = field(default=dependency(Store))  # type: ignore[assignment]
+    store = dependency(Store)
 
     @event_name("go")
     def go(self) -> WebsocketResponse:
@@ -216,12 +205,21 @@ class ChildSub(DataSub):
 
 @pytest.mark.parametrize(
     "controller",
-    [DataRoot, *(root(sub_controllers=(sub,)) for sub in (DataSub, FrozenSub, FieldSub, ChildSub))],
+    [DataRoot, *(root(sub_controllers=(sub,)) for sub in (DataSub, FrozenSub, ChildSub))],
 )
 @in_fake_time
 async def test_controllers_may_be_dataclasses(controller: type[SocketIOController]) -> None:
-    """Though they cannot be hashed, and take the dependency for a default: the attribute is the service."""
+    """Though they cannot be hashed."""
     assert ask(controller) == {"status": "ok", "data": ["Store", True]}
+
+
+@pytest.mark.parametrize("default", [dependency(Store), field(default=dependency(Store))])
+def test_a_dependency_that_is_a_field_is_refused(default: Any) -> None:
+    """The dataclass would put what describes the dependency in the place of the service."""
+    sub = make_dataclass("Sub", [("store", Any, default)])
+    assert refusal(root(sub_controllers=(sub,))) == (
+        "Sub.store is a field of a dataclass: write it without an annotation, store = dependency(Store)."
+    )
 
 
 def test_a_dataclass_sees_a_service_that_is_given_later() -> None:

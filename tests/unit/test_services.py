@@ -611,7 +611,7 @@ async def test_a_service_that_was_replaced_is_not_booted(log: list[str]) -> None
     services.set(Driver, Cache())
     await services.boot()
     await services.close()
-    assert log == ["boot Database", "boot Cache", "close Cache", "close Database"]
+    assert log == ["boot Cache", "boot Database", "close Database", "close Cache"]
 
 
 async def test_a_service_made_after_start_up_is_not_booted(log: list[str], caplog: pytest.LogCaptureFixture) -> None:

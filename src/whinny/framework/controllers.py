@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, partialmethod
+from typing import Any, Final
 
 from whinny.errors import ConfigurationError
 from whinny.framework.hooks import BoundHook, Hook, bind_hook, class_hooks, method_hooks
@@ -98,6 +99,9 @@ def _refuse(controller: object, root_only: Sequence[str]) -> None:
             )
 
 
+_NO_METHODS: Final = (staticmethod, classmethod, property, cached_property, partialmethod)
+
+
 def marked_methods(controller: object, mark: str) -> Iterator[ControllerMethod]:
     """The methods of a controller that bear a mark, its parents' among them, each once.
 
@@ -120,7 +124,7 @@ def _marked(controller: object, name: str, mark: str) -> ControllerMethod:
     cls = type(controller)
     where = f"{cls.__name__}.{name}"
     versions = [vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)]
-    if isinstance(versions[0], (staticmethod, classmethod, property)):
+    if isinstance(versions[0], _NO_METHODS):
         raise ConfigurationError(f"{where} must be a method, and no {type(versions[0]).__name__}.")
     function = getattr(controller, name)
     if not callable(function):
@@ -128,6 +132,9 @@ def _marked(controller: object, name: str, mark: str) -> ControllerMethod:
     marked: Any = None
     hooks: tuple[Hook, ...] = ()
     for version in map(_plain, reversed(versions)):
+        if version is None:  # taken away
+            marked, hooks = None, ()
+            continue
         own = method_hooks(version)
         if mark in vars(version):
             marked = getattr(version, mark)
@@ -147,4 +154,6 @@ def _own_hooks(function: Any) -> tuple[Hook, ...]:
 def _plain(function: Any) -> Any:
     if isinstance(function, property):
         return function.fget
+    if isinstance(function, (cached_property, partialmethod)):
+        return function.func
     return function.__func__ if isinstance(function, (staticmethod, classmethod)) else function

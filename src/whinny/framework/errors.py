@@ -40,14 +40,14 @@ def render_error(error: BaseException, debug: bool) -> dict[str, Any]:
 def _place(error: BaseException) -> traceback.FrameSummary | None:
     try:
         return traceback.extract_tb(error.__traceback__)[-1]
-    except Exception:  # it was raised nowhere, or in code with a strange name
+    except BaseException:  # it was raised nowhere, in code with a strange name, or cannot be looked at
         return None
 
 
 def _stack(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(error))
-    except Exception:  # of something strange in the error
+    except BaseException:  # of something strange in the error
         return describe(error)
 
 

@@ -132,10 +132,10 @@ class Pipeline(Generic[C, R]):
             else:
                 ctx.controller = endpoint.controller
                 response = await self._call(run, endpoint, ctx)
-            if posts and response is not None:
-                self._check(response, ctx)
         except BaseException as error:
             response = await self._errors.respond(run, error, ctx)
+        if posts and response is not None:
+            response = await self._sendable(run, response, ctx)
         for post in reversed(posts):
             try:
                 later = post(response)
@@ -144,6 +144,19 @@ class Pipeline(Generic[C, R]):
             except BaseException as error:
                 response = await self._errors.respond(run, error, ctx)
         return response
+
+    async def _sendable(self, run: Run, response: R, ctx: C) -> R:
+        """The response, or the answer to the error that it cannot be sent: what post functions hear is what is sent."""
+        try:
+            self._check(response, ctx)
+            return response
+        except Exception as error:
+            response = await self._errors.respond(run, error, ctx)
+        try:
+            self._check(response, ctx)
+            return response
+        except Exception as error:
+            return self._errors.render(error, ctx)
 
     async def _call(self, run: Run, endpoint: Endpoint[C], ctx: C) -> R | None:
         answer = endpoint.call(ctx)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from whinny.errors import ConfigurationError
@@ -32,9 +33,10 @@ class ServiceManager:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.from_environment()
         self._services: dict[object, Any] = {ServiceManager: self}
-        self._made: list[Any] = []  # each behind those that it needs
+        self._made: list[Any] = []
         self._making: list[object] = []
         self._booted: list[Any] = []
+        self._booting: asyncio.Task[Any] | None = None
         self._state: str = "new"  # then booting, then booted
         self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None  # of those who boot
         self._lock = threading.RLock()  # endpoints that run in threads ask for services too
@@ -64,26 +66,17 @@ class ServiceManager:
         with self._lock:
             old = self._services.get(cls)
             self._services[cls] = service
-            before = len(self._made)
             for name in _dependencies(type(service)):
-                getattr(service, name)
-            needed, self._made[before:] = self._made[before:], []
-            self._replace(old, service, needed)
+                getattr(service, name)  # so that what it needs is made, and booted before it
+            if not any(old is each for each in self._services.values()):
+                self._made = [each for each in self._made if each is not old]
+            if not any(service is each for each in self._made):
+                self._add(service)
             for owner in self._made:
                 for name, wanted in _dependencies(type(owner)).items():
                     if wanted is cls:
                         getattr(owner, "__dict__", {}).pop(name, None)  # so that it is looked up again
         return self
-
-    def _replace(self, old: object, service: object, needed: list[Any]) -> None:
-        """Among those that were made: in the place of the old one, unless that is still used elsewhere."""
-        place = next((index for index, each in enumerate(self._made) if each is old), len(self._made))
-        if any(old is each for each in self._services.values()):
-            place = len(self._made)
-        known = any(service is each for each in self._made)
-        self._made[place : place + 1] = needed if known else [*needed, service]
-        if not known and self._state == "booted":
-            self._add_late(service)
 
     def make(self, cls: Callable[..., T], **stand_ins: Any) -> T:
         """A new object of the class, which is not kept as the service; for tests.
@@ -103,6 +96,9 @@ class ServiceManager:
     def _make_service(self, cls: Callable[..., Any]) -> None:
         service = self._new(cls, {})
         self._services[cls] = service
+        self._add(service)
+
+    def _add(self, service: object) -> None:
         self._made.append(service)
         if self._state == "booted":
             self._add_late(service)
@@ -121,8 +117,6 @@ class ServiceManager:
                 service.__dict__.update(stand_ins)
             service.__init__()
             for name in _dependencies(cls):
-                if isinstance(getattr(service, "__dict__", {}).get(name), _Dependency):
-                    del service.__dict__[name]  # a dataclass takes it for a default
                 getattr(service, name)
         finally:
             self._making.pop()
@@ -140,6 +134,13 @@ class ServiceManager:
         advice = f"give an object of it with services.set({_name(cls)}, …)."
         if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False):
             raise ConfigurationError(f"{_name(cls)}{needed} is abstract: {advice}")
+        fields: dict[str, dataclasses.Field[Any]] = getattr(cls, "__dataclass_fields__", {})
+        for field in fields.values():
+            if isinstance(field.default, _Dependency):
+                raise ConfigurationError(
+                    f"{_name(cls)}.{field.name} is a field of a dataclass: write it without an annotation, "
+                    f"{field.name} = dependency({_name(field.default.cls)})."
+                )
         signature = signature_of(cls)
         try:
             if signature is not None:
@@ -166,22 +167,36 @@ class ServiceManager:
         loop = asyncio.get_running_loop()
         if self._turn is None or self._turn[0] is not loop:
             self._turn = loop, asyncio.Lock()
+        if self._booting is not None and self._booting is asyncio.current_task():
+            return  # called by a boot: what is new is booted after it
         async with self._turn[1]:
-            self._state = "booting"
-            while (service := next(self._unbooted(), None)) is not None:  # a boot may make or replace services
-                try:
+            self._state, self._booting = "booting", asyncio.current_task()
+            try:
+                while (service := self._next_to_boot()) is not None:  # a boot may make or replace services
                     await _call(service, "boot")
-                except BaseException:
-                    await self.close()
-                    raise
-                self._booted.append(service)
-                if self._state != "booting":  # closed meanwhile
-                    await self.close()
-                    return
-            self._state = "booted"
+                    self._booted.append(service)
+                    if self._state != "booting":
+                        break
+            except BaseException:
+                await self.close()
+                raise
+            finally:
+                self._booting = None
+            if self._state == "booting":
+                self._state = "booted"
+            else:  # it was closed meanwhile
+                await self.close()
 
-    def _unbooted(self) -> Iterator[object]:
-        return (each for each in self._made if not any(each is booted for booted in self._booted))
+    def _next_to_boot(self) -> object | None:
+        """A service that was not booted, and needs none that was not."""
+        waiting = {id(service): service for service in self._made}
+        for service in self._booted:
+            waiting.pop(id(service), None)
+        service = next(iter(waiting.values()), None)
+        while waiting.pop(id(service), None) is not None:
+            needed = (self._services.get(cls) for cls in _dependencies(type(service)).values())
+            service = next((each for each in needed if id(each) in waiting), service)
+        return service
 
     async def close(self) -> None:
         """Run the `close` of every booted service, the last one first. An error of one is logged, and the rest run."""

@@ -56,12 +56,21 @@ def _extract(value: Any, attachments: list[bytes]) -> Any:
         return _plain(value)
     if is_dataclass(value) and not isinstance(value, type):
         # msgspec sends no defaults that only the class has, as in what it has converted itself.
-        return _extract({field.name: getattr(value, field.name) for field in fields(value)}, attachments)
+        return _extract(_fields(value), attachments)
     try:
         plain = msgspec.to_builtins(value, builtin_types=BINARY_TYPES, str_keys=True, enc_hook=_plain)
-    except (TypeError, ValueError) as error:
+    except RecursionError:
+        raise
+    except Exception as error:  # also what the app's own classes raise when they are asked for their data
         raise EncodeError(f"the data cannot be sent: {error}") from error
     return value if type(plain) in _PLAIN else _extract(plain, attachments)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    try:
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    except Exception as error:
+        raise EncodeError(f"the data cannot be sent: {error}") from error
 
 
 def _plain(value: Any) -> Any:
@@ -74,6 +83,8 @@ def _plain(value: Any) -> Any:
         return float.__float__(value)
     if hasattr(type(value), "__pydantic_validator__"):
         return value.model_dump(by_alias=True)
+    if type(value).__module__.partition(".")[0] == "pydantic":  # its addresses and secrets
+        return str(value)
     raise TypeError(f"an object of the type {type(value).__name__} is no data")
 
 

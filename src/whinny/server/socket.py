@@ -237,9 +237,17 @@ class Socket(Broadcasting):
 
     def acknowledge(self, ack_id: int, *args: Any) -> None:
         """Answer an event of the client. Raises EncodeError when the arguments cannot be sent."""
-        packet = Ack(self.namespace.name, self.namespace.wire_args(args), ack_id)
         if self._state == "connected":
-            self._client.send(protocol.encode(packet, self.namespace.server.options.max_attachments))
+            self._client.send(self._encode_answer(ack_id, args))
+
+    def check_answer(self, *args: Any) -> None:
+        """Raises EncodeError when these arguments could not be sent; a client that is gone is sent nothing."""
+        if self._state == "connected":
+            self._encode_answer(0, args)
+
+    def _encode_answer(self, ack_id: int, args: Sequence[Any]) -> list[str | bytes]:
+        packet = Ack(self.namespace.name, self.namespace.wire_args(args), ack_id)
+        return protocol.encode(packet, self.namespace.server.options.max_attachments)
 
     @property
     def has_open_acks(self) -> bool:

@@ -10,7 +10,6 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from whinny.errors import ConfigurationError
-from whinny.server import ServerOptions
 from whinny.serving.asgi import SocketIOApp
 
 if TYPE_CHECKING:
@@ -74,34 +73,27 @@ def serve(target: str, *, app_dir: str = "", reload: bool = False, debug: bool =
         "ws_ping_interval": None,  # the engine has a heartbeat of its own
         "ws_max_size": message_limit(app),
         "timeout_graceful_shutdown": SHUTDOWN_TIMEOUT,
-        "log_config": _log_config(debug, _path(app)),
+        "log_config": _log_config(debug),
     }
     uvicorn.run(app or target, **{**chosen, **settings})
 
 
-def _path(app: object) -> str:
-    return (app.server.options if isinstance(app, SocketIOApp) else ServerOptions()).full_path
-
-
-class WithoutPath(logging.Filter):
-    """Leaves the requests of Socket.IO out of uvicorn's access log: they are many, and carry session ids."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
+class WithoutSessions(logging.Filter):
+    """Leaves the requests of Socket.IO out of uvicorn's log, wherever they go: they are many, and carry session ids."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to log the request."""
-        args: Any = record.args
-        return not (isinstance(args, tuple) and len(args) > 2 and self._path in str(args[2]))
+        """Whether to log the record."""
+        args = record.args if isinstance(record.args, tuple) and record.name.startswith("uvicorn") else ()
+        return not any(isinstance(arg, str) and "EIO=" in arg and "transport=" in arg for arg in args)
 
 
-def _log_config(debug: bool, path: str = "/socket.io/") -> dict[str, Any]:
+def _log_config(debug: bool) -> dict[str, Any]:
     from uvicorn.config import LOGGING_CONFIG
 
     config: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
-    config["filters"] = {"without_path": {"()": WithoutPath, "path": path}}
-    config["handlers"]["access"]["filters"] = ["without_path"]
+    config["filters"] = {"without_sessions": {"()": WithoutSessions}}
+    for handler in ("access", "default"):
+        config["handlers"][handler]["filters"] = ["without_sessions"]
     config["loggers"]["whinny"] = {
         "handlers": ["default"],
         "level": "DEBUG" if debug else "INFO",

@@ -42,8 +42,8 @@ class SocketIOController:
     def __init_subclass__(cls, **more: Any) -> None:
         """Raises ConfigurationError when an event's method has the name of something that every root has."""
         super().__init_subclass__(**more)
-        for name, value in vars(cls).items():
-            if hasattr(value, EVENT) and hasattr(SocketIOController, name):
+        for name in vars(SocketIOController):
+            if hasattr(inspect.getattr_static(cls, name), EVENT):
                 raise ConfigurationError(f"{cls.__name__}.{name} handles an event, but {name} is what every root has.")
 
     @property

@@ -29,7 +29,8 @@ def event_name(name: str) -> Callable[[M], M]:
             raise ConfigurationError(
                 f'event_name("{name}") stands on a hook: write @websocket_hook(function) below it.'
             )
-        if isinstance(method, (staticmethod, classmethod, property)) or not callable(method):
+        wrong = (staticmethod, classmethod, property, type)
+        if isinstance(method, wrong) or not callable(method) or not hasattr(method, "__dict__"):
             raise ConfigurationError(f'event_name("{name}") needs a method, not a {type(method).__name__}.')
         if EVENT in getattr(method, "__dict__", {}):
             known = getattr(method, EVENT)

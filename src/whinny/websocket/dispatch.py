@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from whinny import protocol
 from whinny.errors import EncodeError
 from whinny.framework import ControllerNode, Pipeline, Run, ServiceManager
 from whinny.logs import escape
@@ -97,9 +96,8 @@ class Dispatcher:
 
 
 def _check(response: AnyResponse, ctx: WebsocketContext[Any]) -> None:
-    """Raises EncodeError for a response that cannot be sent, if it is to be sent at all."""
-    if ctx.socket.connected:
-        protocol.encode(protocol.Ack("/", [response.envelope()], 0))
+    """Raises EncodeError for a response that cannot be sent."""
+    cast("Socket", ctx.socket).check_answer(response)
 
 
 def _log_event(ctx: WebsocketContext[Any], response: AnyResponse | None) -> None:

@@ -12,7 +12,10 @@ from whinny.serving import SocketIOApp
 from whinny.websocket.dispatch import Dispatcher
 from whinny.websocket.routing import Route
 
-_MODULES: Final = re.compile(r"""(?<![\w.'"])(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_<])|<locals>\.""")
+_MODULES: Final = re.compile(
+    r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<![\w.])(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_<])|<locals>\."""
+)
+"""The modules in a type's text, and what stands in quotes and is to stay."""
 _HEAD: Final = ("namespace", "event", "controller", "method", "hooks", "payload")
 
 
@@ -60,7 +63,7 @@ def _shown(payload: Any) -> str:
         return "Any"
     if isinstance(payload, type) and not get_args(payload):
         return payload.__name__
-    return _MODULES.sub("", str(payload))  # list[app.models.Order] is list[Order] here
+    return _MODULES.sub(lambda found: found[1] or "", str(payload))  # list[app.models.Order] is list[Order] here
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -70,6 +70,8 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
     event = node.prefix + method.mark
     if event in RESERVED_EVENTS:
         raise ConfigurationError(f"{method.where} handles the event {event!r}, whose name is reserved.")
+    if method.name in ("on_connection", "on_disconnect"):
+        raise ConfigurationError(f"{method.where} handles an event, but its name is that of what runs for each client.")
     hooks = (*node.hooks, *method.hooks)
     call, payload = _caller(method.function, type(node.controller), method.where)
     return Route(

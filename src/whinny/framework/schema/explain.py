@@ -22,7 +22,7 @@ def explain(document: Document, error: Any, value: Any) -> list[AjvError]:
     node = Node(document, schema, document.references.base_of(schema), around)
     place = Place(value)
     for part in error.instance_path:
-        place = place.at(str(part) if isinstance(place.value, dict) else part)
+        place = place.at(_name_of(part, place.value))
     if keyword == "items" and type(error.kind).__name__ == "FalseSchema" and place.up is not None:
         place = place.up  # the error is of the item, Ajv's of the array
     validation = Validation(document, None, Changes(), most=1)
@@ -57,6 +57,13 @@ _ASSERTING: Final = frozenset({*CHECKS, "type"})
 """Keywords that say something of a value, which `then` and `$defs` do not."""
 
 
+def _name_of(part: str | int, value: Any) -> str | int:
+    """The property or the item that is meant: jsonschema-rs tells names that are numbers as numbers."""
+    if not isinstance(value, dict) or part in value:
+        return part
+    return next((name for name in value if name.isdigit() and int(name) == part), str(part))
+
+
 def _unknown_error(error: Any) -> AjvError:
     path: Path = error.schema_path
     keyword = str(path[-1]) if path else "false schema"
@@ -72,7 +79,7 @@ def _unknown_error(error: Any) -> AjvError:
 def _lookup(document: Any, path: Path) -> Any:
     for part in path:
         try:
-            document = document[part]
+            document = document[_name_of(part, document)]
         except (KeyError, IndexError, TypeError):
             return None
     return document

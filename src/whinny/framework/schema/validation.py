@@ -24,7 +24,7 @@ MOST_ERRORS: Final = 100
 BUDGET: Final = 50_000
 """Looks of a schema at a value that one validation may take: about a tenth of a second."""
 
-CHANGES_BUDGET: Final = 500_000
+CHANGES_BUDGET: Final = 200_000
 """The same where changes are made, for which all of the value has to be looked at."""
 
 ALONE: Final = Mode()
