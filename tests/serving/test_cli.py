@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from support.servers import TESTS, free_port, serve
 
@@ -146,6 +147,10 @@ def test_requests_of_polling_are_not_logged(tmp_path: Path, path: str, args: tup
         assert httpx.get(f"{url}&sid={session}").status_code == 200
         assert httpx.get(f"{url}&sid=wrong").status_code == 400
         assert httpx.put(f"{url}&sid={session}").status_code >= 400
+        address = f"{url}&sid={session}".replace("http", "ws", 1).replace("=polling", "=websocket")
+        with connect(address) as websocket:  # uvicorn tells of each with its whole address
+            websocket.send("2probe")
+            assert websocket.recv() == "3probe"
         for other in ("/plain?a=1", "/socket.iox", "/nothing"):  # answered in order, so all of the above is logged
             httpx.get(server.url + other)
         prefix = "/api" if args else ""

@@ -11,6 +11,7 @@ from unit.apps import attach
 from unit.clock import in_fake_time
 from unit.fakes import FakeClient
 from whinny import (
+    ServerOptions,
     ServiceManager,
     SocketIOController,
     WebsocketContext,
@@ -171,6 +172,32 @@ async def test_post_functions_are_told_what_handle_error_answers() -> None:
 
     assert await ask(Handling, "ok") == {"status": "error", "error": "EncodeError"}
     assert [response.error for response in received] == ["EncodeError", "EncodeError"]
+
+
+@pytest.mark.parametrize(("most", "count", "fits"), [(20, 15, True), (5, 7, False)])
+@in_fake_time
+async def test_post_functions_are_told_by_the_limit_of_the_server(most: int, count: int, fits: bool) -> None:
+    """The number of attachments that the server allows decides, with post functions as without."""
+    received: list[Any] = []
+    limited = type("Limited", (posted([b"x"] * count, received, later=False),), {})
+    limited.options = ServerOptions(max_attachments=most)
+    client = FakeClient(attach(limited))
+    client.connect()
+    client.emit("ok", ack_id=1)
+    assert [type(response) is WebsocketResponse for response in received] == [fits, fits]
+
+
+@in_fake_time
+async def test_post_functions_are_told_the_masked_error_when_handle_error_fails_them() -> None:
+    """An answer of `handle_error` that cannot be sent either is not what the client gets."""
+    received: list[Any] = []
+
+    class Handling(posted(object(), received, later=False)):  # type: ignore[misc]
+        def handle_error(self, error: Exception, ctx: WebsocketContext) -> WebsocketResponse:
+            return WebsocketResponse(object())
+
+    assert await ask(Handling, "ok") == MASKED
+    assert [response.envelope() for response in received] == [MASKED, MASKED]
 
 
 @in_fake_time

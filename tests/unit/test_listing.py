@@ -252,6 +252,8 @@ def test_names_of_hooks_and_classes_are_escaped() -> None:
         (tuple[int, ...], "tuple[int, ...]"),
         (Literal["a", "b"], "Literal['a', 'b']"),
         (Literal["typing.x"], "Literal['typing.x']"),
+        (Literal["it's typing.x"], 'Literal["it\'s typing.x"]'),
+        (Literal["x typing.y"], "Literal['x typing.y']"),
         (Literal["a.b", "c.d"], "Literal['a.b', 'c.d']"),
         (list[Order], "list[Order]"),
         (Order | None, "Order | None"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from dataclasses import dataclass, field, make_dataclass
+from functools import cached_property, partialmethod
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from whinny import (
     SocketIOController,
     WebsocketContext,
     WebsocketResponse,
+    WsServer,
     dependency,
     event_name,
     validate_payload,
@@ -251,6 +253,57 @@ def test_an_event_has_no_name_that_every_root_has(name: str) -> None:
     assert str(caught.value) == words
     with pytest.raises(ConfigurationError, match=f"Child.{name} handles an event"):
         type("Child", (root(),), {name: go(lambda self: None)})
+
+
+def test_a_mixin_cannot_take_a_roots_name_either() -> None:
+    """Wherever among its parents the method stands."""
+
+    class Mixin:
+        @event_name("go")
+        def attach(self) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"Root\.attach handles an event"):
+        type("Root", (Mixin, SocketIOController), {})
+
+
+@pytest.mark.parametrize("name", ["on_connection", "on_disconnect"])
+def test_an_event_of_a_sub_controller_has_no_name_of_what_runs_for_each_client(name: str) -> None:
+    """It would run when a client comes or goes."""
+    inner = type("Inner", (), {name: go(lambda self: None)})
+    assert refusal(root(sub_controllers=(inner,))).startswith(f"Inner.{name} ")
+
+
+def test_an_event_that_was_taken_away_may_come_back() -> None:
+    """What was hung on it before does not come back with it."""
+
+    class Parent(SocketIOController):
+        @event_name("old")
+        def handle(self) -> None: ...
+
+    class Child(Parent):
+        handle = None  # type: ignore[assignment]
+
+    class Grandchild(Child):
+        @event_name("new")
+        def handle(self) -> None: ...  # type: ignore[assignment]
+
+    services = ServiceManager(Settings())
+    services.get(Grandchild).attach()
+    handler: Any = services.get(WsServer).io.of("/").handler
+    assert [route.event_name for route in handler.routes] == ["new"]
+
+
+@pytest.mark.parametrize("kind", [cached_property, partialmethod])
+def test_what_hides_an_event_is_refused(kind: Any) -> None:
+    """A method in it would never be called."""
+    assert refusal(root(go=kind(go(lambda self: None)))) == f"Root.go must be a method, and no {kind.__name__}."
+
+
+@pytest.mark.parametrize("what", [print, int])
+def test_an_event_needs_a_method(what: Any) -> None:
+    """Neither a class nor a function written in C."""
+    with pytest.raises(ConfigurationError, match='event_name\\("go"\\) needs a method'):
+        event_name("go")(what)
 
 
 @in_fake_time

@@ -269,6 +269,38 @@ async def test_models_that_cannot_be_sent(value: Any) -> None:
     assert client.acks()[1]["error"]["code"] == "INTERNAL_SERVER_ERROR"
 
 
+class Links(pydantic.BaseModel):
+    """A model with values of pydantic's own."""
+
+    home: pydantic.HttpUrl = pydantic.HttpUrl("https://a.example/b")
+    password: pydantic.SecretStr = pydantic.SecretStr("secret")
+
+
+@in_fake_time
+async def test_pydantics_own_values_are_sent_as_text() -> None:
+    """Addresses as they are, secrets as asterisks."""
+    client = FakeClient(attach(sending(Links())))
+    client.connect()
+    client.emit("answer", ack_id=1)
+    assert client.acks()[1]["data"] == {"home": "https://a.example/b", "password": "**********"}
+
+
+@dataclass
+class Unfinished:
+    """One whose field nobody has set."""
+
+    number: int = field(init=False)
+
+
+@in_fake_time
+async def test_a_dataclass_without_a_value_cannot_be_sent() -> None:
+    """It is an error like any other that cannot be sent, and the client is answered."""
+    client = FakeClient(attach(sending(Unfinished())))
+    client.connect()
+    client.emit("answer", ack_id=1)
+    assert client.acks()[1]["error"]["code"] == "INTERNAL_SERVER_ERROR"
+
+
 @in_fake_time
 async def test_a_model_says_why_a_client_is_refused() -> None:
     """The data of a refusal may be a model, too."""

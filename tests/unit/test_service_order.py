@@ -361,3 +361,31 @@ def test_a_loop_that_ended_meanwhile_leaves_the_next_one_free(log: list[str]) ->
         run(together())
         run(services.close())
         assert log == ["boot Database", "boot Slow", "close Slow", "close Database"]
+
+
+async def test_a_service_that_takes_anothers_place_boots_before_those_who_need_it() -> None:
+    """Although it was made after them, for another reason."""
+    services = manager()
+    services.get(Shop)
+    services.set(Gateway, services.get(Other))
+    assert await lived(services) == ["Other", "Shop"]
+
+
+async def test_a_boot_may_ask_for_a_boot(log: list[str]) -> None:
+    """What it has made is booted after it, and nobody waits for himself."""
+
+    class Late(Noted): ...
+
+    class Impatient(Noted):
+        services = dependency(ServiceManager)
+
+        async def boot(self) -> None:
+            self.services.get(Late)
+            await self.services.boot()
+            log.append("boot Impatient")
+
+    services = manager()
+    services.get(Impatient)
+    async with asyncio.timeout(5):
+        await services.boot()
+    assert log == ["boot Impatient", "boot Late"]

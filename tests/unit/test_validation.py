@@ -569,7 +569,7 @@ def test_names_that_are_numbers_in_a_large_payload(schema: Any, value: Any, plac
     small = SchemaValidator(schema).errors(value)
     [found] = SchemaValidator(schema).errors({**value, "large": "y" * LARGE})
     assert found["instancePath"] == place
-    assert found["keyword"] in {each["keyword"] for each in small}
+    assert found in small
     assert SchemaValidator(schema).errors({"large": "y" * LARGE}) == ([found] if place == "" else [])
 
 

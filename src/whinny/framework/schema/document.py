@@ -160,8 +160,9 @@ def compile_schema(schema: Schema) -> Any:
     return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
 
 
-def quoted(part: str | int, safe: str = "") -> str:
-    return quote(pointer_part(part), safe="-_.!~*'()" + safe)
+def quoted(part: str | int) -> str:
+    """A part of a path in a schema, as Ajv writes it."""
+    return quote(pointer_part(part), safe="-_.!~*'()")
 
 
 def mentions(schema: Any, names: tuple[str, ...]) -> bool:

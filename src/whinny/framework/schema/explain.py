@@ -18,7 +18,7 @@ def explain(document: Document, error: Any, value: Any) -> list[AjvError]:
     schema = _lookup(document.schema, path)
     if not isinstance(schema, (dict, bool)) or (keyword and keyword not in Node(document, schema, "", "").schema):
         return [_unknown_error(error)]
-    around = "#" + "".join("/" + quoted(part, safe="$") for part in path)
+    around = _schema_pointer(path)
     node = Node(document, schema, document.references.base_of(schema), around)
     place = Place(value)
     for part in error.instance_path:
@@ -57,6 +57,10 @@ _ASSERTING: Final = frozenset({*CHECKS, "type"})
 """Keywords that say something of a value, which `then` and `$defs` do not."""
 
 
+def _schema_pointer(path: Path) -> str:
+    return "#" + "".join("/" + (str(part) if part in ("$defs", "$ref") else quoted(part)) for part in path)
+
+
 def _name_of(part: str | int, value: Any) -> str | int:
     """The property or the item that is meant: jsonschema-rs tells names that are numbers as numbers."""
     if not isinstance(value, dict) or part in value:
@@ -69,7 +73,7 @@ def _unknown_error(error: Any) -> AjvError:
     keyword = str(path[-1]) if path else "false schema"
     return {
         "instancePath": "".join("/" + pointer_part(part) for part in error.instance_path),
-        "schemaPath": "#" + "".join("/" + quoted(part, safe="$") for part in path),
+        "schemaPath": _schema_pointer(path),
         "keyword": keyword,
         "params": {},
         "message": f'must pass "{keyword}" keyword validation',
