@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from ajv.reference import Reference, multiset
@@ -80,11 +80,21 @@ UNEVALUATED = {"unevaluatedProperties": PLAIN_SCHEMAS, "unevaluatedItems": PLAIN
 RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+def ajv(reference: Reference, schema: Any, value: Any, **options: bool) -> tuple[Any, list[dict[str, Any]]]:
+    """Ajv's answer, where it has one: of some schemas with `anyOf` it makes code that fails, so there is none to meet."""
+    try:
+        return reference.check(schema, value, **options)
+    except ValueError as error:
+        if "Cannot set properties of undefined" not in str(error):
+            raise
+        reject()
+
+
 @RANDOM
 @given(SCHEMAS, VALUES)
 def test_the_errors_are_those_of_ajv(reference: Reference, schema: Any, value: Any) -> None:
     """The same errors, and each as often."""
-    assert multiset(SchemaValidator(schema).errors(value)) == multiset(reference.check(schema, value)[1])
+    assert multiset(SchemaValidator(schema).errors(value)) == multiset(ajv(reference, schema, value)[1])
 
 
 @RANDOM
@@ -93,7 +103,7 @@ def test_references(reference: Reference, plain: Any, deep: Any, first: str, val
     """References from within properties and items, around in circles."""
     inner = {"properties": {"a": {"$ref": first}}, "items": {"$ref": "#/$defs/plain"}, "allOf": [deep]}
     schema = {"$ref": "#/$defs/deep", "$defs": {"plain": plain, "deep": inner}}
-    assert multiset(SchemaValidator(schema).errors(value)) == multiset(reference.check(schema, value)[1])
+    assert multiset(SchemaValidator(schema).errors(value)) == multiset(ajv(reference, schema, value)[1])
 
 
 @RANDOM
@@ -104,7 +114,7 @@ def test_unevaluated(reference: Reference, schema: Any, rest: Any, value: Any) -
     if "'contains'" in names or "'if'" in names or ("'items'" in names and "unevaluatedItems" in rest):
         return
     whole = {**schema, **rest}
-    assert multiset(SchemaValidator(whole).errors(value)) == multiset(reference.check(whole, value)[1])
+    assert multiset(SchemaValidator(whole).errors(value)) == multiset(ajv(reference, whole, value)[1])
 
 
 @RANDOM
@@ -115,7 +125,7 @@ def test_the_changes_are_those_of_ajv(reference: Reference, schema: Any, value: 
         return
     changed, errors = SchemaValidator(schema, **dict.fromkeys(switches, True)).check(value)
     names = {"coerce_types": "coerceTypes", "use_defaults": "useDefaults", "remove_additional": "removeAdditional"}
-    wanted, wanted_errors = reference.check(schema, value, **{names[switch]: True for switch in switches})
+    wanted, wanted_errors = ajv(reference, schema, value, **{names[switch]: True for switch in switches})
     assert multiset([{"value": changed}]) == multiset([{"value": wanted}])
     assert multiset(errors) == multiset(wanted_errors or SchemaValidator(schema).errors(changed))
 
@@ -127,6 +137,6 @@ def test_the_one_error_of_a_large_payload(reference: Reference, schema: Any, val
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validator, "LARGE", 0)
         found = SchemaValidator(schema).errors(value)
-    wanted = multiset(reference.check(schema, value)[1])
+    wanted = multiset(ajv(reference, schema, value)[1])
     assert len(found) == bool(wanted)
     assert set(multiset(found)) <= set(wanted)
