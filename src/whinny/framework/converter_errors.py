@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from whinny.framework.schema import AjvError, pointer_part
+from whinny.framework.schema import AjvError, pointer
 
 
 class _Found(NamedTuple):
@@ -20,14 +20,10 @@ def _error(path: Sequence[str | int], found: _Found) -> AjvError:
     """An error at a place of the value; in the schema that is among the properties or the items there."""
     schema_path = [each for part in path for each in (["items"] if isinstance(part, int) else ["properties", part])]
     return {
-        "instancePath": _pointer(path),
-        "schemaPath": "#" + _pointer([*schema_path, found.keyword]),
+        "instancePath": pointer(path),
+        "schemaPath": "#" + pointer([*schema_path, found.keyword]),
         **found._asdict(),
     }
-
-
-def _pointer(path: Sequence[str | int]) -> str:
-    return "".join("/" + pointer_part(part) for part in path)
 
 
 def _type(*names: str) -> _Found:

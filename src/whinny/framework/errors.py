@@ -82,15 +82,32 @@ class ErrorHandler(Generic[C, R]):
             if inspect.isawaitable(answer):
                 answer = await run.settle(answer)
             if isinstance(answer, self._responses.types):
-                log_error(
-                    self._log, "handle_error answered an error", error=error, level=logging.DEBUG, extra=ctx.log_extra()
-                )
+                if self._log.isEnabledFor(logging.DEBUG):
+                    words, extra = "handle_error answered an error", ctx.log_extra()
+                    log_error(self._log, words, error=error, level=logging.DEBUG, extra=extra)
                 return answer
             if answer is not None:
                 raise TypeError(f"handle_error returned {kind(answer)}: it must return a response or None.")
         except BaseException as second:
             error = run.own_error(second)
         return self.render(error, ctx)
+
+    async def deliver(self, run: Run, response: R, ctx: C, send: Callable[[R, C], None]) -> R:
+        """Send a response; where that fails the answer to the error, and where that fails too the default answer.
+
+        Returns what was sent.
+        """
+        try:
+            send(response, ctx)
+            return response
+        except Exception as error:
+            response = await self.respond(run, error, ctx)
+        try:
+            send(response, ctx)
+        except Exception as error:  # what handle_error has answered cannot be sent either
+            response = self.render(error, ctx)
+            send(response, ctx)
+        return response
 
     def render(self, error: Exception, ctx: C) -> R:
         """Log an error and give the default answer."""

@@ -19,6 +19,7 @@ import msgspec
 from whinny.errors import ConfigurationError
 from whinny.framework.converter_errors import translate_msgspec, translate_pydantic
 from whinny.framework.schema import MOST_ERRORS, AjvError, SchemaValidator
+from whinny.framework.signatures import annotation_text
 
 _NOTHING_ASKED: Final = (Any, object)
 
@@ -42,7 +43,7 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
         annotation = annotation.__value__
     if annotation in _NOTHING_ASKED:
         return None
-    takes = f"{where} takes a payload of the type {_shown(annotation)}"
+    takes = f"{where} takes a payload of the type {annotation_text(annotation)}"
     try:
         parts = list(_walk(annotation, set()))
         pydantics = any(map(_is_of_pydantic, parts))
@@ -62,10 +63,6 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
             f"{takes}, which no client's data can be converted to: {lines[-1 if type(error) is TypeError else 0]} Use "
             "builtin or generic types, msgspec.Struct, a dataclass, a TypedDict, a pydantic model, or Any."
         ) from error
-
-
-def _shown(annotation: Any) -> str:
-    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
 
 
 # which of the two
@@ -114,8 +111,6 @@ def _parts(annotation: Any) -> Iterable[Any]:
 def _by_msgspec(annotation: Any) -> Converter:
     members = _members(annotation)
     errors_of = _schema_errors(members)
-    for member in members:
-        _probe(member)
 
     def convert(value: Any) -> Converted:
         problem = ""
@@ -183,9 +178,12 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     try:
         _probe(annotation)
     except TypeError:
-        if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-            return typing.get_args(annotation)
-        raise
+        if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+            raise
+        members = typing.get_args(annotation)
+        for member in members:
+            _probe(member)
+        return members
     return (annotation,)
 
 

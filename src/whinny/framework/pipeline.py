@@ -135,7 +135,8 @@ class Pipeline(Generic[C, R]):
         except BaseException as error:
             response = await self._errors.respond(run, error, ctx)
         if posts and response is not None:
-            response = await self._sendable(run, response, ctx)
+            # So that what post functions hear is what is sent.
+            response = await self._errors.deliver(run, response, ctx, self._check)
         for post in reversed(posts):
             try:
                 later = post(response)
@@ -144,19 +145,6 @@ class Pipeline(Generic[C, R]):
             except BaseException as error:
                 response = await self._errors.respond(run, error, ctx)
         return response
-
-    async def _sendable(self, run: Run, response: R, ctx: C) -> R:
-        """The response, or the answer to the error that it cannot be sent: what post functions hear is what is sent."""
-        try:
-            self._check(response, ctx)
-            return response
-        except Exception as error:
-            response = await self._errors.respond(run, error, ctx)
-        try:
-            self._check(response, ctx)
-            return response
-        except Exception as error:
-            return self._errors.render(error, ctx)
 
     async def _call(self, run: Run, endpoint: Endpoint[C], ctx: C) -> R | None:
         answer = endpoint.call(ctx)

@@ -56,8 +56,9 @@ def resolve(annotation: Any, function: Callable[..., Any], owner: type, where: s
         resolved = typing.get_type_hints(holder, namespace, local, include_extras=True)["it"]
     except Exception as error:
         raise ConfigurationError(
-            f"{where} has the annotation {_shown(annotation)}, which cannot be resolved: {error}. What it names must "
-            "be there when the program runs: imported not only under TYPE_CHECKING, and defined at the module's level."
+            f"{where} has the annotation {annotation_text(annotation)}, which cannot be resolved: {error}. What it "
+            "names must be there when the program runs: imported not only under TYPE_CHECKING, and defined at the "
+            "module's level."
         ) from error
     return _with_type_arguments(resolved, owner)
 
@@ -86,5 +87,6 @@ def _filled(cell: Any) -> bool:
     return True
 
 
-def _shown(annotation: Any) -> str:
+def annotation_text(annotation: Any) -> str:
+    """An annotation as messages show it."""
     return repr(annotation) if not isinstance(annotation, type) else annotation.__qualname__

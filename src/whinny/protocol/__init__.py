@@ -2,7 +2,16 @@
 
 from whinny.protocol.decoder import Decoder
 from whinny.protocol.encoder import encode
-from whinny.protocol.packet import RESERVED_EVENTS, Ack, Connect, ConnectError, Disconnect, Event, Packet
+from whinny.protocol.packet import (
+    RESERVED_EVENTS,
+    Ack,
+    Connect,
+    ConnectError,
+    Disconnect,
+    Event,
+    Packet,
+    check_event_name,
+)
 
 __all__ = [
     "RESERVED_EVENTS",
@@ -13,5 +22,6 @@ __all__ = [
     "Disconnect",
     "Event",
     "Packet",
+    "check_event_name",
     "encode",
 ]

@@ -14,6 +14,12 @@ RESERVED_EVENTS: Final = frozenset(
 """Event names that neither side may send."""
 
 
+def check_event_name(name: str) -> None:
+    """Raises ValueError for a name that is not to be emitted."""
+    if name in RESERVED_EVENTS:
+        raise ValueError(f"{name!r} is a reserved event name")
+
+
 @dataclass(slots=True)
 class Packet:
     """What all kinds share: the namespace."""

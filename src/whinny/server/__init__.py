@@ -4,14 +4,15 @@ from whinny.server.broadcast import BroadcastOperator, room_names
 from whinny.server.events import Job
 from whinny.server.handshake import Handshake
 from whinny.server.namespace import Namespace, NamespaceHandler, Pending, check_namespace
+from whinny.server.operators import Broadcasting
 from whinny.server.options import ServerOptions
 from whinny.server.server import Server
-from whinny.server.server_events import RESERVED_SERVER_EVENTS, Listener
+from whinny.server.server_events import Listener, check_server_event
 from whinny.server.socket import Socket
 
 __all__ = [
-    "RESERVED_SERVER_EVENTS",
     "BroadcastOperator",
+    "Broadcasting",
     "Handshake",
     "Job",
     "Listener",
@@ -22,5 +23,6 @@ __all__ = [
     "ServerOptions",
     "Socket",
     "check_namespace",
+    "check_server_event",
     "room_names",
 ]

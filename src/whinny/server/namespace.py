@@ -12,7 +12,7 @@ from whinny import protocol
 from whinny.engine import Packet
 from whinny.errors import ConfigurationError, ConnectionRefused, EncodeError
 from whinny.logs import escape, log_error
-from whinny.protocol import RESERVED_EVENTS, Event
+from whinny.protocol import Event
 from whinny.server.events import Job
 from whinny.server.server_events import Listeners, ServerEvents
 from whinny.server.socket import Socket, message_packets
@@ -86,8 +86,7 @@ class Namespace(ServerEvents):
 
     def encode_event(self, event: str, args: Sequence[Any], ack_id: int | None = None) -> list[Packet]:
         """The packets of an event. Raises EncodeError, and ValueError for a reserved name."""
-        if event in RESERVED_EVENTS:
-            raise ValueError(f"{event!r} is a reserved event name")
+        protocol.check_event_name(event)
         packet = Event(self.name, [event, *self.wire_args(args)], ack_id)
         return message_packets(protocol.encode(packet, self.server.options.max_attachments))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from whinny.server.broadcast import BroadcastOperator
 
@@ -11,33 +11,53 @@ if TYPE_CHECKING:
     from whinny.server.socket import Socket
 
 
-class Broadcasting:
-    """Whom a socket can send to besides itself."""
+class Choice(Protocol):
+    """A choice of clients that can be narrowed down."""
+
+    def to(self, *rooms: str | Iterable[str]) -> Self:
+        """The clients in any of these rooms."""
+        ...
+
+    def except_(self, *rooms: str | Iterable[str]) -> Self:
+        """None of the clients in these rooms."""
+        ...
+
+    @property
+    def local(self) -> Self:
+        """The clients of this server only."""
+        ...
+
+
+C = TypeVar("C", bound=Choice)
+
+
+class Broadcasting(Generic[C]):
+    """Whom a socket, or a stand-in for one, can send to besides itself."""
 
     __slots__ = ()
 
     @property
-    def broadcast(self) -> BroadcastOperator:
+    def broadcast(self) -> C:
         """All clients but this one."""
         raise NotImplementedError
 
-    def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+    def to(self, *rooms: str | Iterable[str]) -> C:
         """The clients in any of these rooms, but not this one."""
         return self.broadcast.to(*rooms)
 
     in_ = to
 
-    def except_(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
+    def except_(self, *rooms: str | Iterable[str]) -> C:
         """All clients but this one and those in these rooms."""
         return self.broadcast.except_(*rooms)
 
     @property
-    def local(self) -> BroadcastOperator:
+    def local(self) -> C:
         """All clients of this server but this one."""
         return self.broadcast.local
 
 
-class SocketOperator(Broadcasting):
+class SocketOperator(Broadcasting[BroadcastOperator]):
     """A socket with modifiers: `socket.volatile.emit(…)`, `socket.timeout(5).emit_with_ack(…)`."""
 
     __slots__ = ("_socket", "_timeout", "_volatile")

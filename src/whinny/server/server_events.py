@@ -38,7 +38,7 @@ class ServerEvents(BroadcastOperator):
         What it returns is the answer, if that server waits for one; of several, what the first one returns. Events of
         clients do not come here: they are methods of controllers. Raises ValueError for a reserved name.
         """
-        _check_name(event)
+        check_server_event(event)
         if not callable(fn):
             raise TypeError(f"{fn!r} cannot listen to {event!r}: it is no function")
         self._namespace.server.call(self._namespace.listeners.add, event, fn)
@@ -71,11 +71,12 @@ class ServerEvents(BroadcastOperator):
         return await self._namespace.server.run(self._namespace.adapter.server_count())
 
     def _server_event(self, event: str, args: Sequence[Any]) -> list[Any]:
-        _check_name(event)
+        check_server_event(event)
         return [event, *_copied(self._namespace.wire_args(args))]
 
 
-def _check_name(event: object) -> None:
+def check_server_event(event: object) -> None:
+    """Raises ValueError for a reserved name of a server-side event, and TypeError for what is no name."""
     if not isinstance(event, str):
         raise TypeError(f"{event!r} is no event name: it is no text")
     if event in RESERVED_SERVER_EVENTS:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("whinny.server")
 
 
-class Socket(Broadcasting):
+class Socket(Broadcasting[BroadcastOperator]):
     """A client in a namespace.
 
     While `on_connection` runs the socket is not connected yet: what is emitted to it then is kept and follows the

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 
 from whinny import protocol
 from whinny.errors import AckTimeout, ClientDisconnected, ConnectionRefused, ProtocolError
-from whinny.protocol import RESERVED_EVENTS, Ack, Connect, ConnectError, Decoder, Disconnect, Event
+from whinny.protocol import Ack, Connect, ConnectError, Decoder, Disconnect, Event
+from whinny.server import check_namespace
 from whinny.testing.in_process import InProcessWebSocket, websocket_scope
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class TestClient:
         path: str = "/socket.io/",
         timeout: float = 5.0,
     ) -> None:
-        self.namespace = namespace if namespace.startswith("/") else "/" + namespace
+        self.namespace = check_namespace(namespace)
         self.id = ""
         self.received: list[Received] = []
         """What came and was not taken by `receive`, in order."""
@@ -202,8 +203,7 @@ class TestClient:
         return answer[0] if answer else None
 
     def _emit(self, event: str, args: tuple[Any, ...], ack_id: int | None) -> None:
-        if event in RESERVED_EVENTS:
-            raise ValueError(f"{event!r} is a reserved event name")
+        protocol.check_event_name(event)
         self._send(Event(self.namespace, [event, *args], ack_id))
 
     async def receive(self, event: str | None = None, timeout: float = 1.0) -> Received:

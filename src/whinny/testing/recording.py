@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from whinny import protocol
 from whinny.errors import AckTimeout
 from whinny.protocol import Ack
-from whinny.server import RESERVED_SERVER_EVENTS, Namespace
+from whinny.server import Namespace, check_server_event
 from whinny.testing.emission import Action, Emission
 from whinny.websocket import DetachedNamespace, DetachedSocket, Outlet, Target
 
@@ -127,8 +127,7 @@ class RecordingNamespace(DetachedNamespace):
 
 
 def _check_server_event(event: str, args: Sequence[Any]) -> None:
-    if event in RESERVED_SERVER_EVENTS:
-        raise ValueError(f"{event!r} is a reserved event name")
+    check_server_event(event)
     protocol.encode(Ack("/", Namespace.wire_args(args), None), sys.maxsize)
 
 

@@ -32,7 +32,7 @@ def event_name(name: str) -> Callable[[M], M]:
         wrong = (staticmethod, classmethod, property, type)
         if isinstance(method, wrong) or not callable(method) or not hasattr(method, "__dict__"):
             raise ConfigurationError(f'event_name("{name}") needs a method, not a {type(method).__name__}.')
-        if EVENT in getattr(method, "__dict__", {}):
+        if EVENT in vars(method):
             known = getattr(method, EVENT)
             raise ConfigurationError(f"A method handles one event: this one handles {known!r}, so not {name!r}.")
         setattr(method, EVENT, name)
@@ -47,13 +47,11 @@ def websocket_hook(function: WebsocketHookFunction) -> HookDecorator:
     It returns nothing, a response, which is the answer then, or a function that is called with the response after the
     method has run.
     """
-    _check_hook(function, "websocket_hook")
-    return HookDecorator(function)
-
-
-def _check_hook(function: object, name: str) -> None:
     if not callable(function) or EVENT in getattr(function, "__dict__", {}):
-        raise ConfigurationError(f"{name} needs the hook's function, @{name}(function), not {function!r}.")
+        raise ConfigurationError(
+            f"websocket_hook needs the hook's function, @websocket_hook(function), not {function!r}."
+        )
+    return HookDecorator(function)
 
 
 def merge_websocket_hooks(*hooks: HookDecorator) -> HookDecorator:
@@ -76,10 +74,10 @@ def get_websocket_hook_functions(hook: HookDecorator) -> tuple[Hook, ...]:
 
 def get_websocket_hook_function(hook: HookDecorator) -> Hook:
     """The first function of a hook. Raises ConfigurationError for a merge of none."""
-    _check_merged(hook)
-    if not hook.hooks:
+    functions = get_websocket_hook_functions(hook)
+    if not functions:
         raise ConfigurationError("This hook merges none, so it has no function.")
-    return hook.hooks[0]
+    return functions[0]
 
 
 def ws_controller(prefix: str, controller: type) -> SubController:

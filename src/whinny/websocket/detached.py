@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from whinny import protocol
 from whinny.engine import EngineRequest, new_sid
 from whinny.errors import ClientDisconnected
-from whinny.protocol import RESERVED_EVENTS, Event
-from whinny.server import Handshake, Namespace, room_names
+from whinny.protocol import Event
+from whinny.server import Broadcasting, Handshake, Namespace, check_namespace, room_names
 
 if TYPE_CHECKING:
     from whinny.websocket.socket_like import NamespaceLike, OperatorLike, SocketLike, SocketOperatorLike
@@ -53,8 +53,7 @@ NOWHERE: Final = Outlet()
 
 def check_event(event: str, args: Sequence[Any]) -> None:
     """Raises what a real emit raises: EncodeError, and ValueError for a reserved name."""
-    if event in RESERVED_EVENTS:
-        raise ValueError(f"{event!r} is a reserved event name")
+    protocol.check_event_name(event)
     protocol.encode(Event("/", [event, *Namespace.wire_args(args)]))
 
 
@@ -128,36 +127,10 @@ class DetachedNamespace(DetachedOperator):
 
     def __init__(self, name: str = "/", outlet: Outlet = NOWHERE) -> None:
         super().__init__(outlet, Target())
-        self.name = name if name.startswith("/") else "/" + name
+        self.name = check_namespace(name)
 
 
-class DetachedBroadcasting:
-    """Whom a detached socket can send to besides itself."""
-
-    __slots__ = ()
-
-    @property
-    def broadcast(self) -> DetachedOperator:
-        """All clients but this one."""
-        raise NotImplementedError
-
-    def to(self, *rooms: str | Iterable[str]) -> DetachedOperator:
-        """The clients in any of these rooms, but not this one."""
-        return self.broadcast.to(*rooms)
-
-    in_ = to
-
-    def except_(self, *rooms: str | Iterable[str]) -> DetachedOperator:
-        """All clients but this one and those in these rooms."""
-        return self.broadcast.except_(*rooms)
-
-    @property
-    def local(self) -> DetachedOperator:
-        """All clients of this server but this one."""
-        return self.broadcast.local
-
-
-class DetachedSocketOperator(DetachedBroadcasting):
+class DetachedSocketOperator(Broadcasting[DetachedOperator]):
     """A detached socket with modifiers."""
 
     __slots__ = ("_socket", "_target")
@@ -192,7 +165,7 @@ class DetachedSocketOperator(DetachedBroadcasting):
 TO_ITSELF: Final = Target()
 
 
-class DetachedSocket(DetachedBroadcasting):
+class DetachedSocket(Broadcasting[DetachedOperator]):
     """A socket that no client stands behind.
 
     It has an id, rooms that can be joined and left, data, and a handshake made of `auth`, `headers`, `query` and

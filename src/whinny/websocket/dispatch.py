@@ -6,7 +6,6 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
-from whinny.errors import EncodeError
 from whinny.framework import ControllerNode, Pipeline, Run, ServiceManager
 from whinny.logs import escape
 from whinny.server import Job, Pending, Socket
@@ -66,9 +65,9 @@ class Dispatcher:
 
     @staticmethod
     def _answer_unknown(socket: Socket, name: str, ack_id: int | None) -> None:
-        log.debug(
-            "No method handles the event %r", name[:LOGGED_NAME], extra={"event_name": escape(name[:LOGGED_NAME])}
-        )
+        if log.isEnabledFor(logging.DEBUG):
+            shown = name[:LOGGED_NAME]
+            log.debug("No method handles the event %r", shown, extra={"event_name": escape(shown)})
         if ack_id is not None:
             error = {"code": "UNKNOWN_EVENT", "message": "The server does not know this event."}
             socket.acknowledge(ack_id, WebsocketErrorResponse(error))
@@ -79,20 +78,7 @@ class Dispatcher:
         if log.isEnabledFor(logging.DEBUG):
             _log_event(ctx, response)
         if response is not None and ack_id is not None:
-            await self._acknowledge(run, response, ctx, socket, ack_id)
-
-    async def _acknowledge(
-        self, run: Run, response: AnyResponse, ctx: WebsocketContext[Any], socket: Socket, ack_id: int
-    ) -> None:
-        try:
-            socket.acknowledge(ack_id, response)
-            return
-        except EncodeError as error:
-            response = await self._errors.respond(run, error, ctx)
-        try:
-            socket.acknowledge(ack_id, response)
-        except EncodeError as error:  # what handle_error has answered cannot be sent either
-            socket.acknowledge(ack_id, self._errors.render(error, ctx))
+            await self._errors.deliver(run, response, ctx, lambda answer, _: socket.acknowledge(ack_id, answer))
 
 
 def _check(response: AnyResponse, ctx: WebsocketContext[Any]) -> None:

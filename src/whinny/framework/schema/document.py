@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import jsonschema_rs
@@ -10,9 +10,11 @@ import jsonschema_rs
 from whinny.framework.schema.keywords import CHECKS, GROUPS, KEYWORDS, Check
 from whinny.framework.schema.keywords_of_values import false_schema, ref
 from whinny.framework.schema.places import identity, pointer_part
-from whinny.framework.schema.references import References, Schema, Target, has_references
+from whinny.framework.schema.references import References, Schema, Target, has_references, mentions
 
 Path = list[str | int]
+
+_TRACKING: Final = frozenset({"unevaluatedProperties", "unevaluatedItems"})
 
 
 class Node:
@@ -99,7 +101,7 @@ class Document:
         self.schema = schema
         self.references = References(schema)
         self.names_schema = {"$schema": schema["$schema"]} if isinstance(schema, dict) and "$schema" in schema else {}
-        self.tracks = mentions(schema, ("unevaluatedProperties", "unevaluatedItems"))
+        self.tracks = mentions(schema, _TRACKING)
         self.root = Node(self, schema, self.references.base_of(schema), "#")
         self._targets: dict[tuple[int, str], Node] = {}
         self._judges: dict[tuple[str, Any], Any] = {}
@@ -163,17 +165,3 @@ def compile_schema(schema: Schema) -> Any:
 def quoted(part: str | int) -> str:
     """A part of a path in a schema, as Ajv writes it."""
     return quote(pointer_part(part), safe="-_.!~*'()")
-
-
-def mentions(schema: Any, names: tuple[str, ...]) -> bool:
-    """Whether one of these keywords, or a property of its name, stands anywhere in a schema."""
-    waiting = [schema]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict):
-            if any(name in each for name in names):
-                return True
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
-    return False

@@ -8,7 +8,7 @@ from typing import Any, Final
 from whinny.framework.schema.changes import Changes
 from whinny.framework.schema.document import Document, Node, Path, quoted
 from whinny.framework.schema.keywords import CHECKS
-from whinny.framework.schema.places import Place, pointer_part
+from whinny.framework.schema.places import Place, pointer
 from whinny.framework.schema.validation import AjvError, EnoughError, Validation
 
 
@@ -16,7 +16,7 @@ def explain(document: Document, error: Any, value: Any) -> list[AjvError]:
     """What Ajv would say of one error of jsonschema-rs, found by looking at its place alone."""
     path, keyword = _keyword_of(error.schema_path)
     schema = _lookup(document.schema, path)
-    if not isinstance(schema, (dict, bool)) or (keyword and keyword not in Node(document, schema, "", "").schema):
+    if not isinstance(schema, (dict, bool)) or (keyword and (isinstance(schema, bool) or keyword not in schema)):
         return [_unknown_error(error)]
     around = _schema_pointer(path)
     node = Node(document, schema, document.references.base_of(schema), around)
@@ -72,7 +72,7 @@ def _unknown_error(error: Any) -> AjvError:
     path: Path = error.schema_path
     keyword = str(path[-1]) if path else "false schema"
     return {
-        "instancePath": "".join("/" + pointer_part(part) for part in error.instance_path),
+        "instancePath": pointer(error.instance_path),
         "schemaPath": _schema_pointer(path),
         "keyword": keyword,
         "params": {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
@@ -105,6 +106,11 @@ def identity(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(identity(item) for item in value)
     return value if isinstance(value, (str, int, float)) else (id(value), None)
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """A JSON pointer to what stands at a path."""
+    return "".join("/" + pointer_part(part) for part in path)
 
 
 def pointer_part(part: str | int) -> str:

@@ -103,11 +103,16 @@ class References:
 
 def has_references(schema: Any) -> bool:
     """Whether a reference stands anywhere in a schema."""
+    return mentions(schema, _REFERRING)
+
+
+def mentions(schema: Any, names: frozenset[str]) -> bool:
+    """Whether one of these keywords, or a property of its name, stands anywhere in a schema."""
     waiting = [schema]
     while waiting:
         each = waiting.pop()
         if isinstance(each, dict):
-            if not _REFERRING.isdisjoint(each):
+            if not names.isdisjoint(each):
                 return True
             waiting += each.values()
         elif isinstance(each, list):

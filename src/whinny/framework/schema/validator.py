@@ -15,15 +15,16 @@ import msgspec
 
 from whinny.errors import ConfigurationError
 from whinny.framework.schema.changes import Changes
-from whinny.framework.schema.document import Document, compile_schema, mentions
+from whinny.framework.schema.document import Document, compile_schema
 from whinny.framework.schema.explain import explain
-from whinny.framework.schema.references import Schema
+from whinny.framework.schema.references import Schema, mentions
 from whinny.framework.schema.validation import MOST_ERRORS, AjvError, TooMuchError, Validation
 
 LARGE: Final = 16 * 1024
 """Bytes from which only the first error is looked for: all those of a megabyte would hold up everybody for seconds."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_BRANCHING: Final = frozenset({"anyOf", "oneOf"})
 _NO_CHANGES: Final = Changes()
 
 
@@ -58,7 +59,7 @@ class SchemaValidator:
             problem = str(error).strip().partition("\n")[0]
             raise ConfigurationError(f"{where} has a wrong JSON Schema: {problem}") from error
         self._document = Document(schema)
-        self._has_branches = mentions(schema, ("anyOf", "oneOf"))
+        self._has_branches = mentions(schema, _BRANCHING)
         self._changes = Changes(coerce_types, use_defaults, remove_additional)
 
     def check(self, value: Any) -> tuple[Any, list[AjvError]]:
