@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-SCRIPT = Path(__file__).with_name("reference.mjs")
+from support.node import start_node, stop_node
 
 
 class Reference:
     """Ajv 8 with ajv-formats, `allErrors`, and no strict mode."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            ["node", str(SCRIPT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            cwd=SCRIPT.parent,
-        )
+        self._process = start_node(Path(__file__).with_name("reference.mjs"), "ajv")
 
     def check(self, schema: Any, value: Any, **options: bool) -> tuple[Any, list[dict[str, Any]]]:
         """The value, changed as Ajv's options say, and its errors. Raises ValueError when Ajv refuses the schema."""
@@ -35,7 +27,7 @@ class Reference:
         return answer["value"], answer["errors"]
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        stop_node(self._process)
 
 
 def multiset(errors: Iterable[dict[str, Any]]) -> list[str]:

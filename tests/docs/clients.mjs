@@ -5,8 +5,8 @@
 import { createInterface } from "node:readline";
 import { format } from "node:util";
 import { io } from "socket.io-client";
+import { PATIENCE, until, within } from "../scenarios/world.mjs";
 
-const PATIENCE = 8_000; // ms that a single awaited thing may take
 const AsyncFunction = (async () => {}).constructor;
 const clients = [];
 
@@ -55,24 +55,8 @@ const actions = {
 
 /** All that a list holds once there is enough in it; it is empty then. */
 async function taken(list, count, what) {
-  const end = Date.now() + PATIENCE;
-  while (list.length < count) {
-    if (Date.now() > end) throw new Error(`waited for ${count} ${what}, and there are ${format(list)}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await until(() => list.length >= count, `there are ${count} ${what}`);
   return list.splice(0);
-}
-
-async function within(promise, what) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${PATIENCE} ms for ${what}`)), PATIENCE);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Binary data as lists of bytes under "bytes", so that it goes through JSON. */

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from support.node import start_node, stop_node
 
 
 class Node:
     """A Node process with clients in it."""
 
     def __init__(self) -> None:
-        node = shutil.which("node")
-        assert node, "Node is needed for the official client: install Node 20 or newer."
-        self._process = subprocess.Popen(
-            [node, str(Path(__file__).with_name("clients.mjs"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._process = start_node(Path(__file__).with_name("clients.mjs"))
 
     def open(self, url: str, code: str = "", **options: Any) -> Client:
         """A client that has run this code and is connected now."""
@@ -49,8 +42,7 @@ class Node:
 
     def stop(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.communicate()
+        stop_node(self._process)
 
 
 @dataclass(frozen=True, slots=True)

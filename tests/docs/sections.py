@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.servers import ROOT
+from support.pages import blocks_of
 
 
 class Sections:
@@ -11,17 +11,8 @@ class Sections:
     def __init__(self, name: str) -> None:
         self._blocks: dict[tuple[str, str, int], str] = {}
         self._taken: set[tuple[str, str, int]] = set()
-        heading, language, code = "", "", ""
-        for line in (ROOT / "docs" / name).read_text().splitlines(keepends=True):
-            if line.startswith("```") and language:
-                self._add(heading, language, code)
-                language = ""
-            elif line.startswith("```"):
-                language, code = line[3:].strip(), ""
-            elif language:
-                code += line
-            elif line.startswith("#"):
-                heading = line.strip("# \n")
+        for block in blocks_of(name):
+            self._add(block.heading, block.language, block.code)
 
     def _add(self, heading: str, language: str, code: str) -> None:
         number = 0

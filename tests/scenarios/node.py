@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import queue
 import re
-import shutil
 import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from support.servers import ROOT
+from support.node import start_node, stop_node
 
 HERE = Path(__file__).parent
 
@@ -60,27 +59,14 @@ class NodeClient:
     def stop(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                assert pipe is not None
-                pipe.close()
+            stop_node(self._process)
             self._process = None
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
             self.stop()
-            node = shutil.which("node")
-            assert node, "Node is needed for the official client: install Node 20 or newer."
-            client = ROOT / "node_modules" / "socket.io-client"
-            assert client.is_dir(), "The official client is missing: run `npm install --no-package-lock`."
             self._lines = queue.Queue()
-            self._process = subprocess.Popen(
-                [node, str(HERE / "client.mjs")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+            self._process = start_node(HERE / "client.mjs")
             threading.Thread(target=self._read, args=(self._process, self._lines), daemon=True).start()
         return self._process
 

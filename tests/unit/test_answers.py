@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from unit.apps import attach
+from support.answers import MASKED
+from unit.apps import ask, attach
 from unit.clock import in_fake_time
 from unit.fakes import FakeClient
 from whinny import (
@@ -23,20 +24,6 @@ from whinny import (
 
 if TYPE_CHECKING:
     from whinny.framework import HookDecorator
-
-MASKED = {
-    "status": "error",
-    "error": {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."},
-}
-
-
-async def ask(controller: type[SocketIOController], event: str = "go") -> Any:
-    """What the client's callback is called with."""
-    client = FakeClient(attach(controller))
-    assert client.connect()
-    client.emit(event, ack_id=5)
-    await asyncio.sleep(1)
-    return client.acks()[5]
 
 
 def returning(value: Any, *, later: bool) -> HookDecorator:

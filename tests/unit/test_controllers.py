@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from unit.apps import attach
+from support.answers import MASKED_ERROR
+from unit.apps import ask, attach
 from unit.clock import in_fake_time
 from unit.fakes import FakeClient
 from whinny import (
@@ -33,17 +33,6 @@ from whinny.websocket.routing import routes_of
 
 if TYPE_CHECKING:
     from whinny.websocket.routing import Route
-
-MASKED = {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."}
-
-
-async def ask(controller: type[SocketIOController], event: str, *args: Any, **settings: Any) -> Any:
-    """What the client's callback is called with."""
-    client = FakeClient(attach(controller, **settings))
-    client.connect()
-    client.emit(event, *args, ack_id=1)
-    await asyncio.sleep(1)
-    return client.acks()[1]
 
 
 def routes(root: type) -> dict[str, Route]:
@@ -153,7 +142,7 @@ def test_a_rendered_error_has_exception_and_context(debug: bool) -> None:
     assert response.exception is error
     assert response.ctx is ctx
     if not debug:
-        assert response.error == MASKED
+        assert response.error == MASKED_ERROR
 
 
 def test_an_error_is_rendered_by_the_settings_of_the_controllers_manager() -> None:
@@ -165,7 +154,7 @@ def test_an_error_is_rendered_by_the_settings_of_the_controllers_manager() -> No
         ctx = WebsocketContext[Any]("a")
         ctx.controller = ServiceManager(Settings(debug=debug)).get(Controller)
         error = render_websocket_error(ValueError("x"), ctx).error
-        assert error["message"] == ("x" if debug else MASKED["message"])
+        assert error["message"] == ("x" if debug else MASKED_ERROR["message"])
 
 
 def test_an_error_raised_nowhere_in_particular_is_rendered() -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from unit.apps import attach
+from support.answers import MASKED
+from unit.apps import ask, attach
 from unit.clock import in_fake_time, turns
 from unit.fakes import FakeClient
 from whinny import (
@@ -38,11 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Iterator
 
 OK = {"status": "ok"}
-MASKED = {
-    "status": "error",
-    "error": {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."},
-}
-
 order: list[str] = []
 
 
@@ -51,18 +47,6 @@ def nothing_ran() -> Iterator[None]:
     order.clear()
     yield
     order.clear()
-
-
-async def ask(controller: type[SocketIOController], event: str, *args: Any, **settings: Any) -> Any:
-    """What the client's callback is called with; an empty text if it is not called."""
-    client = FakeClient(attach(controller, **settings))
-    assert client.connect()
-    client.emit(event, *args, ack_id=5)
-    await asyncio.sleep(1)
-    assert client.connection.state == "open"
-    acks = client.acks()
-    assert list(acks) in ([5], [])
-    return acks.get(5, "")
 
 
 def note(name: str, *, later: bool = False, post: bool = True) -> HookDecorator:

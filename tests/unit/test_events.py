@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from unit.apps import attach
+from support.answers import MASKED, MASKED_ERROR
+from unit.apps import ask, attach
 from unit.clock import in_fake_time, turns
 from unit.fakes import FakeClient
 from whinny import (
@@ -26,18 +27,6 @@ from whinny import (
 )
 from whinny.framework import HookDecorator
 from whinny.protocol import Ack, ConnectError, Disconnect, Event
-
-MASKED = {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."}
-
-
-async def ask(controller: type[SocketIOController], event: str, *args: Any, **settings: Any) -> Any:
-    """What the client's callback is called with."""
-    client = FakeClient(attach(controller, **settings))
-    client.connect()
-    client.emit(event, *args, ack_id=1)
-    await asyncio.sleep(1)
-    return client.acks()[1]
-
 
 # contexts
 
@@ -237,7 +226,7 @@ async def test_an_error_stops_what_follows_and_is_told_to_the_post_functions(
 ) -> None:
     """Later hooks and the method do not run; post functions that wait get the answer to the error, as the client."""
     order: list[Any] = []
-    assert await ask(watched(place, later, order), "go") == {"status": "error", "error": MASKED}
+    assert await ask(watched(place, later, order), "go") == MASKED
     responses = {each[0]: each[1] for each in order if isinstance(each, tuple)}
     assert [each for each in order if isinstance(each, str)] == runs
     if place == "after two":
@@ -245,7 +234,7 @@ async def test_an_error_stops_what_follows_and_is_told_to_the_post_functions(
     assert list(responses) == told
     expected = TypeError if place == "wrong" else LookupError
     for response in responses.values():
-        assert response.error == MASKED
+        assert response.error == MASKED_ERROR
         assert isinstance(response.exception, expected)
         assert response.ctx.event_name == "go"
 
@@ -328,7 +317,7 @@ async def test_a_handle_error_that_fails_later_is_rendered_from_its_own_error(wr
                 raise ZeroDivisionError("second")
             return "no response"
 
-    assert await ask(Controller, "go") == {"status": "error", "error": MASKED}
+    assert await ask(Controller, "go") == MASKED
     shown = (await ask(Controller, "go", debug=True))["error"]
     assert shown["name"] == ("ZeroDivisionError" if wrong == "raises" else "TypeError")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.answers import MASKED
 from unit.apps import attach
 from unit.clock import in_fake_time, run, turns
 from unit.fakes import FakeClient
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
 
     from whinny.types import DisconnectReason
 
-MASKED = {
-    "status": "error",
-    "error": {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."},
-}
 LEAVING: dict[str, Callable[[FakeClient], None]] = {
     "the namespace": lambda client: client.connection.receive("41"),
     "the connection": lambda client: client.connection.receive("1"),

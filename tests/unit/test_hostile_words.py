@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 import pytest
 
+from support.answers import MASKED, MASKED_ERROR
 from unit.apps import attach
 from unit.clock import in_fake_time, turns
 from unit.fakes import FakeClient, request
@@ -206,8 +207,6 @@ EVENTS = [
     "value", "value, later", "key", "attribute", "number", "file", "pydantic", "chain", "group", "note", "hook",
     "post function", "unsendable",
 ]  # fmt: skip
-MASKED = {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."}
-
 every_word = pytest.mark.parametrize("word", WORDS.values(), ids=WORDS)
 
 
@@ -233,7 +232,7 @@ async def test_errors_with_a_clients_words(word: str, log: Log) -> None:
         await turns()
         log.expect_clean()
         assert "ERROR" in log.text
-        assert client.acks() == {number: {"status": "error", "error": MASKED}}, event
+        assert client.acks() == {number: MASKED}, event
 
 
 @every_word
@@ -311,7 +310,7 @@ def test_a_strange_error_can_be_shown(kind: str) -> None:
     assert type(error).__name__ in shown["stack"]
     assert shown["filename"] == __file__
     assert encode(Ack("/", [shown], 1))
-    assert render_error(error, False) == MASKED
+    assert render_error(error, False) == MASKED_ERROR
 
 
 @every_word
@@ -348,7 +347,9 @@ async def test_auth_that_a_client_chooses(word: str, debug: bool, log: Log) -> N
             [packet] = packets
             assert isinstance(packet, ConnectError)
             said = {"message": word, "data": packet.data["data"]}
-            assert packet.data == (said if debug else {"message": MASKED["message"], "data": {"code": MASKED["code"]}})
+            assert packet.data == (
+                said if debug else {"message": MASKED_ERROR["message"], "data": {"code": MASKED_ERROR["code"]}}
+            )
         if key == "refuse":
             [packet] = packets
             assert isinstance(packet, ConnectError)
@@ -374,7 +375,7 @@ async def test_handlers_that_handle_errors(word: str, log: Log) -> None:
     send(client, "key", word, ack_id=2)
     answers = client.acks()
     assert answers[1] == {"status": "error", "error": "handled"}
-    assert answers[2] == {"status": "error", "error": MASKED}
+    assert answers[2] == MASKED
     log.expect_clean()
 
 
