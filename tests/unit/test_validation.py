@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import gc
+import json
 import socket
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ from whinny import (
 )
 from whinny.framework import SchemaValidator
 from whinny.framework.schema import LARGE
+from whinny.framework.schema.document import Document
 from whinny.framework.schema.validation import BUDGET, CHANGES_BUDGET, Validation
 
 
@@ -617,6 +619,51 @@ def test_no_recursion_is_looked_at_without_end(
     _, found = SchemaValidator(BRANCHING[kind], **switches).check(value)
     assert looks <= BUDGET + 1 + (CHANGES_BUDGET + 1 if switches else 0)
     assert len(found) <= 100
+
+
+ITEM: dict[str, Any] = {
+    "type": "object",
+    "properties": {"id": {"type": "integer"}, "name": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+}
+NODE: dict[str, Any] = {"properties": {"id": {"type": "integer"}, "below": {"items": {"$ref": "#/$defs/node"}}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": ITEM}, [{"id": 1, "name": None}] * 45_000),
+        ({"items": {"$ref": "#/$defs/item"}, "$defs": {"item": ITEM}}, [{"id": 1, "name": None}] * 45_000),
+        ({"$ref": "#/$defs/node", "$defs": {"node": NODE}}, {"id": 1, "below": [{"id": 1, "below": []}] * 46_000}),
+    ],
+    ids=["items", "items by reference", "tree"],
+)
+def test_a_megabyte_that_fits_is_not_given_up(schema: Any, value: Any) -> None:
+    """With a switch on, all of a payload is looked at, and one of the greatest size that is read still fits."""
+    assert len(json.dumps(value, separators=(",", ":"))) > 900_000
+    assert SchemaValidator(schema, coerce_types=True).check(value) == (value, [])
+
+
+@pytest.mark.parametrize(
+    ("schema", "circular"),
+    [
+        ({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "null"}}}, False),
+        ({"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": True}}, False),
+        ({"items": {"$ref": "#"}}, True),
+        (
+            {
+                "$ref": "#/$defs/a",
+                "$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": {"not": {"$ref": "#/$defs/a"}}},
+            },
+            True,
+        ),
+        ({"properties": {"a": {"items": {"$ref": "#/properties/a"}}}}, True),
+        ({"items": {"$dynamicRef": "#n"}, "$defs": {"n": {"$dynamicAnchor": "n"}}}, True),
+        ({"items": {"$ref": "urn:x"}, "$defs": {"x": {"$id": "urn:x", "items": {"$ref": "#"}}}}, True),
+    ],
+)
+def test_only_what_refers_to_itself_is_circular(schema: Any, circular: bool) -> None:
+    """Only there can a payload make a schema look at it again and again."""
+    assert Document(schema).is_circular is circular
 
 
 @pytest.mark.parametrize("switches", SWITCHES[:2], ids=["errors", "coerced"])

@@ -95,13 +95,14 @@ class Node:
 class Document:
     """A whole schema, in which references lead from place to place."""
 
-    __slots__ = ("_judges", "_targets", "names_schema", "references", "root", "schema", "tracks")
+    __slots__ = ("_judges", "_targets", "is_circular", "names_schema", "references", "root", "schema", "tracks")
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.references = References(schema)
         self.names_schema = {"$schema": schema["$schema"]} if isinstance(schema, dict) and "$schema" in schema else {}
         self.tracks = mentions(schema, _TRACKING)
+        self.is_circular = self.references.are_circular()
         self.root = Node(self, schema, self.references.base_of(schema), "#")
         self._targets: dict[tuple[int, str], Node] = {}
         self._judges: dict[tuple[str, Any], Any] = {}

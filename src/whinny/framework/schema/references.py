@@ -69,6 +69,31 @@ class References:
                 return self.resolve("#", outer)
         return target
 
+    def are_circular(self) -> bool:
+        """Whether some reference leads to a schema that it stands in; what is dynamic may always."""
+        document = self._resources[""]
+        return mentions(document, _DYNAMIC) or self._leads_back(document, "", {}, set())
+
+    def _leads_back(self, schema: Schema, base: str, way: dict[int, Schema], done: set[int]) -> bool:
+        if id(schema) in way:
+            return True
+        if id(schema) in done:
+            return False
+        done.add(id(schema))
+        way = {**way, id(schema): schema}
+        waiting: list[tuple[Any, str]] = [(schema, base)]
+        while waiting:
+            each, around = waiting.pop()
+            if isinstance(each, dict):
+                around = self.base_of(each, around)
+                reference = each.get("$ref")
+                target = self.resolve(reference, around) if isinstance(reference, str) else None
+                if target is not None and self._leads_back(target.schema, target.base, way, done):
+                    return True
+            inner = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+            waiting += [(item, around) for item in inner]
+        return False
+
     def _collect(self, document: Schema) -> None:
         waiting: list[tuple[Any, str]] = [(document, "")]
         while waiting:
@@ -120,7 +145,8 @@ def mentions(schema: Any, names: frozenset[str]) -> bool:
     return False
 
 
-_REFERRING: Final = frozenset({"$ref", "$recursiveRef", "$recursiveAnchor", "$dynamicRef", "$dynamicAnchor"})
+_DYNAMIC: Final = frozenset({"$recursiveRef", "$recursiveAnchor", "$dynamicRef", "$dynamicAnchor"})
+_REFERRING: Final = _DYNAMIC | {"$ref"}
 
 
 def _draft_of(document: Schema) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 from typing import Any, Final
 
 from whinny.framework.schema.changes import NOTHING, Changes, coerce, copied
@@ -25,7 +26,8 @@ BUDGET: Final = 50_000
 """Looks of a schema at a value that one validation may take: about a tenth of a second."""
 
 CHANGES_BUDGET: Final = 200_000
-"""The same where changes are made, for which all of the value has to be looked at."""
+"""The same where changes are made, for which all of the value has to be looked at: enough for a megabyte. A schema
+that does not refer to itself needs no such bound: it looks at a value only as often as it is long."""
 
 ALONE: Final = Mode()
 """What a schema is asked that is checked apart from those around it."""
@@ -65,7 +67,9 @@ class Validation:
         self.scope = [document.root.base]
         self._entered: set[tuple[int, int]] = set()  # a schema and a value, by identity
         self._most = most
-        self._budget = CHANGES_BUDGET if changes else BUDGET
+        self._budget: float = BUDGET
+        if changes:
+            self._budget = CHANGES_BUDGET if document.is_circular else inf
         self._trying = 0  # branches whose errors may yet be forgotten
         self._silent = 0  # schemas of whose errors nobody hears
 
