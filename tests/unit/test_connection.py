@@ -33,7 +33,7 @@ def test_what_is_sent_is_written_once_and_in_order(steps: list[int | str]) -> No
                 for _ in range(step):
                     packet = message(str(len(sent)) if len(sent) % 2 else b"%d" % len(sent))
                     sent.append(packet.wire)
-                    connection.send(packet)
+                    connection.send([packet])
         socket.flush()
         assert socket.frames == sent
         assert not handler.closed
@@ -61,7 +61,7 @@ def test_no_more_waits_than_allowed(limit: int, steps: list[tuple[str, int, bool
                 socket.finish()
             else:
                 packet = Packet(("v" if volatile else "m") * size)
-                connection.send(packet, volatile=volatile)
+                connection.send([packet], volatile=volatile)
                 if not buffered + taken or buffered + taken + size <= limit:
                     buffered += size
                     expected.append(packet.wire)
@@ -86,15 +86,15 @@ async def test_packets_of_one_event_are_sent_all_or_none() -> None:
     """Packets that are sent together count together: all are queued, all dropped, or they end the connection."""
     parts = [message("header"), message(b"x" * 50)]
     connection, socket, _ = open_websocket(max_send_buffer=20)
-    connection.send(*parts)
-    connection.send(message("y"), message("z"), volatile=True)
+    connection.send(parts)
+    connection.send([message("y"), message("z")], volatile=True)
     socket.flush()
     assert socket.frames == ["4header", b"x" * 50]
-    connection.send(message("first"))
-    connection.send(*parts, volatile=True)
+    connection.send([message("first")])
+    connection.send(parts, volatile=True)
     await turns()
     assert connection.state == "open"
-    connection.send(*parts)
+    connection.send(parts)
     await turns()
     assert connection.state == "closed"
     socket.flush()
@@ -106,15 +106,15 @@ async def test_packets_of_one_event_are_sent_all_or_none() -> None:
 async def test_a_single_packet_may_be_larger_than_the_buffer(taken: bool) -> None:
     """A packet above max_send_buffer passes when nothing waits; another one behind it does not."""
     connection, socket, handler = open_websocket(max_send_buffer=10)
-    connection.send(message("x" * 100))
+    connection.send([message("x" * 100)])
     await turns()
     assert connection.state == "open"
     if taken:
         socket.take()
-    connection.send(message("y"), volatile=True)
+    connection.send([message("y")], volatile=True)
     await turns()
     assert connection.state == "open"
-    connection.send(message("z"))
+    connection.send([message("z")])
     await turns()
     assert connection.state == "closed"
     assert handler.reasons == ["transport error"]
@@ -124,11 +124,11 @@ async def test_a_single_packet_may_be_larger_than_the_buffer(taken: bool) -> Non
 async def test_sizes_are_those_of_utf8() -> None:
     """What waits is counted in bytes, not in characters."""
     connection, _, _ = open_websocket(max_send_buffer=20)
-    connection.send(message("ü" * 4))  # 9 bytes
-    connection.send(message("ü" * 5))  # 11 bytes
+    connection.send([message("ü" * 4)])  # 9 bytes
+    connection.send([message("ü" * 5)])  # 11 bytes
     await turns()
     assert connection.state == "open"
-    connection.send(message(""))
+    connection.send([message("")])
     await turns()
     assert connection.state == "closed"
 
@@ -137,9 +137,9 @@ async def test_sizes_are_those_of_utf8() -> None:
 async def test_an_overflow_ends_the_connection_only_in_the_next_turn() -> None:
     """While a broadcast runs, no handler is told of an end, and the tables do not change under it."""
     connection, socket, handler = open_websocket(max_send_buffer=10)
-    connection.send(message("x" * 9))
-    connection.send(message("y"))
-    connection.send(message("z"))
+    connection.send([message("x" * 9)])
+    connection.send([message("y")])
+    connection.send([message("z")])
     assert not handler.closed
     await turns()
     assert handler.reasons == ["transport error"]
@@ -152,9 +152,9 @@ async def test_an_overflow_ends_the_connection_only_in_the_next_turn() -> None:
 async def test_an_overflow_keeps_its_reason() -> None:
     """A write that ends between the overflow and the end does not turn it into an orderly close."""
     connection, socket, handler = open_websocket(max_send_buffer=10)
-    connection.send(message("x" * 5))
+    connection.send([message("x" * 5)])
     socket.take()
-    connection.send(message("y" * 50))
+    connection.send([message("y" * 50)])
     socket.finish()
     await turns()
     assert handler.reasons == ["transport error"]
@@ -165,10 +165,10 @@ async def test_volatile_packets_need_a_ready_transport() -> None:
     """A volatile packet is dropped when the transport is not ready, and sent when it is."""
     connection, socket, _ = open_websocket()
     socket.ready = False
-    connection.send(message("dropped"), volatile=True)
-    connection.send(message("kept"))
+    connection.send([message("dropped")], volatile=True)
+    connection.send([message("kept")])
     socket.ready = True
-    connection.send(message("volatile"), volatile=True)
+    connection.send([message("volatile")], volatile=True)
     socket.flush()
     assert socket.frames == ["4kept", "4volatile"]
 
@@ -230,12 +230,12 @@ def test_close_flushes_what_was_sent_before(steps: list[str]) -> None:
         for step in steps:
             if step == "send":
                 sent.append(f"4{len(sent)}")
-                connection.send(Packet(sent[-1]))
+                connection.send([Packet(sent[-1])])
             else:
                 getattr(socket, step)()
         connection.close()
         connection.close()
-        connection.send(message("late"))
+        connection.send([message("late")])
         connection.receive("4late")
         while connection.state != "closed":
             socket.take()
@@ -251,7 +251,7 @@ def test_close_flushes_what_was_sent_before(steps: list[str]) -> None:
 async def test_an_orderly_close_has_a_deadline() -> None:
     """A client that takes nothing is cut off after CLOSE_TIMEOUT seconds."""
     connection, socket, handler = open_websocket(ping_interval=100)
-    connection.send(message("x"))
+    connection.send([message("x")])
     connection.close()
     await asyncio.sleep(CLOSE_TIMEOUT - 0.1)
     assert not handler.closed
@@ -264,7 +264,7 @@ async def test_an_orderly_close_has_a_deadline() -> None:
 async def test_closing_by_polling_waits_for_the_next_poll() -> None:
     """A client that polls gets what was sent, and with the poll after it a close packet."""
     connection, transport, handler = open_polling()
-    connection.send(message("last"))
+    connection.send([message("last")])
     connection.close()
     assert transport.poll().result() == "4last"
     assert connection.state == "closing"

@@ -228,9 +228,9 @@ async def test_a_ping_waits_with_the_messages_of_a_slow_client() -> None:
     engine, handlers = make_engine(ping_interval=INTERVAL, ping_timeout=TIMEOUT)
     socket = FakeWebSocket()
     connection = engine.open(request(), socket)
-    connection.send(message("first"))
+    connection.send([message("first")])
     await asyncio.sleep(INTERVAL + SLACK)
-    connection.send(message("last"))
+    connection.send([message("last")])
     socket.flush()
     assert socket.frames[1:] == ["4first", "2", "4last"]
     assert not handlers[0].closed

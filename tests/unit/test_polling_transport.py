@@ -26,7 +26,7 @@ def test_polls_bring_what_was_sent_once_and_in_order(steps: list[str]) -> None:
             if step == "send":
                 packet = message(b"%d" % len(sent) if len(sent) % 2 else str(len(sent)))
                 sent.append(packet.wire)
-                connection.send(packet)
+                connection.send([packet])
             elif not transport.ready:
                 polls.append(transport.poll())
         if sent and not transport.ready:
@@ -46,8 +46,8 @@ async def test_a_poll_waits_for_the_first_packet() -> None:
     answer = transport.poll()
     assert transport.ready
     assert not answer.done()
-    connection.send(message("a"))
-    connection.send(message("b"))
+    connection.send([message("a")])
+    connection.send([message("b")])
     assert answer.result() == "4a"
     assert not transport.ready
     assert transport.poll().result() == "4b"
@@ -57,11 +57,11 @@ async def test_a_poll_waits_for_the_first_packet() -> None:
 async def test_volatile_packets_need_a_waiting_poll() -> None:
     """A volatile packet goes out by a waiting poll, and not at all without one."""
     connection, transport, _ = open_polling()
-    connection.send(message("dropped"), volatile=True)
+    connection.send([message("dropped")], volatile=True)
     answer = transport.poll()
-    connection.send(message("sent"), volatile=True)
+    connection.send([message("sent")], volatile=True)
     assert answer.result() == "4sent"
-    connection.send(message("dropped"), volatile=True)
+    connection.send([message("dropped")], volatile=True)
     assert not transport.poll().done()
 
 
@@ -81,7 +81,7 @@ async def test_a_dropped_poll_ends_the_connection() -> None:
     """A client that drops its waiting poll is gone; an answer of an earlier poll does not matter."""
     connection, transport, handler = open_polling()
     first = transport.poll()
-    connection.send(message("x"))
+    connection.send([message("x")])
     second = transport.poll()
     transport.poll_gone(first)
     assert not handler.closed
@@ -177,7 +177,7 @@ async def test_release_is_a_noop_and_only_for_a_waiting_poll() -> None:
     transport.release()
     transport.release()
     assert answer.result() == "6"
-    connection.send(message("x"))
+    connection.send([message("x")])
     assert transport.poll().result() == "4x"
 
 
@@ -186,5 +186,5 @@ async def test_an_answer_that_was_cancelled_is_no_error() -> None:
     """The request behind a poll may be cancelled before its answer comes."""
     connection, transport, _ = open_polling()
     transport.poll().cancel()
-    connection.send(message("x"))
+    connection.send([message("x")])
     assert not transport.ready

@@ -47,7 +47,7 @@ class Client:
     def send(self) -> None:
         number = len(self.sent_by_server)
         self.sent_by_server.append(b"%d" % number if number % 3 == 2 else f"{number}")
-        self.connection.send(message(self.sent_by_server[-1]))
+        self.connection.send([message(self.sent_by_server[-1])])
 
     def pause(self) -> None:
         self.connection.pause("test")
@@ -192,7 +192,7 @@ async def test_the_steps_of_an_upgrade() -> None:
     assert not poll.done()
     await asyncio.sleep(RELEASE_INTERVAL * 1.1)
     assert poll.result() == "6"
-    connection.send(message("queued"))
+    connection.send([message("queued")])
     socket.peer.receive("5")
     assert connection.transport is socket
     assert connection.upgraded
@@ -210,7 +210,7 @@ async def test_messages_go_by_polling_until_the_upgrade() -> None:
     poll = polling.poll()
     socket = begin(connection)
     socket.peer.receive("2probe")
-    connection.send(message("a"))
+    connection.send([message("a")])
     socket.flush()
     assert poll.result() == "4a"
     assert socket.frames == ["3probe"]
@@ -253,7 +253,7 @@ async def test_anything_else_gives_the_upgrade_up(wire: Wire) -> None:
     assert socket.close_code == 1000
     assert connection.upgrade is None
     assert connection.transport is polling
-    connection.send(message("x"))
+    connection.send([message("x")])
     assert polling.poll().result() == "4x"
     assert handler.messages == []
     assert not handler.closed
@@ -331,7 +331,7 @@ async def test_a_connection_that_is_closing_may_still_go_over(waits: bool) -> No
     socket.peer.receive("2probe")
     socket.flush()
     if waits:
-        connection.send(message("last"))
+        connection.send([message("last")])
     connection.close()
     socket.peer.receive("5")
     socket.flush()

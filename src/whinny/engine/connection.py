@@ -7,6 +7,7 @@ States go open → closing → closed, or straight to closed. `closing` waits fo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from whinny.engine.packet import CLOSE, PING, Packet
@@ -47,6 +48,7 @@ class Connection:
         "_told",
         "handler",
         "id",
+        "owes_pong",
         "request",
         "state",
         "transport",
@@ -64,6 +66,7 @@ class Connection:
         self._busy: set[object] | None = None  # who has asked for a pause; made when somebody does
         self._deadline: asyncio.TimerHandle | None = None  # of an orderly close
         self._told = False  # of the close, by a packet
+        self.owes_pong = False  # pinged, and not heard of since; the heartbeat's
         self.id = sid
         self.request = request
         self.transport = transport
@@ -73,7 +76,7 @@ class Connection:
 
     # out
 
-    def send(self, *packets: Packet, volatile: bool = False) -> None:
+    def send(self, packets: Sequence[Packet], volatile: bool = False) -> None:
         """Queue packets, all or none, and have them written as soon as the transport can.
 
         Dropped when the connection is not open, or if they are volatile and the transport is not ready. Where more
@@ -133,14 +136,11 @@ class Connection:
             if wire == "1":
                 self.end("transport close")
             return
-        if type(wire) is not str:
-            self._engine.heartbeat.heard(self)
-            self.handler.on_message(wire)
-            return
-        kind = wire[:1]
+        kind = wire[:1] if type(wire) is str else "4"
         if kind == "4":
-            self._engine.heartbeat.heard(self)
-            self.handler.on_message(wire[1:])
+            if self.owes_pong:
+                self._engine.heartbeat.heard(self)
+            self.handler.on_message(wire[1:] if type(wire) is str else wire)
         elif kind == "3":
             self._engine.heartbeat.answered(self)
         elif kind == "1":
@@ -152,7 +152,7 @@ class Connection:
 
     def ping(self) -> None:
         """Ask the client whether it is there."""
-        self.send(PING)
+        self.send((PING,))
 
     @property
     def paused(self) -> bool:

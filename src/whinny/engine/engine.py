@@ -130,7 +130,7 @@ class Engine:
         connection.handler = self._on_connection(connection)
         self.connections[sid] = connection
         self.heartbeat.add(connection)
-        connection.send(Packet("0" + msgspec.json.encode(opening).decode()))
+        connection.send((Packet("0" + msgspec.json.encode(opening).decode()),))
         return connection
 
     def upgrade(self, sid: str, transport: Transport) -> bool:

@@ -22,14 +22,13 @@ SLACK: Final = 0.01
 class Heartbeat:
     """Sends pings and ends the connections that do not answer."""
 
-    __slots__ = ("_extended", "_interval", "_timeout", "_timer", "_to_answer", "_to_ping")
+    __slots__ = ("_interval", "_timeout", "_timer", "_to_answer", "_to_ping")
 
     def __init__(self, interval: float, timeout: float) -> None:
         self._interval = interval
         self._timeout = timeout
         self._to_ping: OrderedDict[Connection, float] = OrderedDict()
         self._to_answer: OrderedDict[Connection, float] = OrderedDict()
-        self._extended: set[Connection] = set()  # those whose present timeout was given anew
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -43,7 +42,7 @@ class Heartbeat:
         """The connection is closed."""
         self._to_ping.pop(connection, None)
         self._to_answer.pop(connection, None)
-        self._extended.discard(connection)
+        connection.owes_pong = False
 
     def answered(self, connection: Connection) -> None:
         """A pong came: the next ping is one interval away."""
@@ -51,15 +50,14 @@ class Heartbeat:
         self._put(self._to_ping, connection, self._interval)
 
     def heard(self, connection: Connection) -> None:
-        """A message came. A pong may be stuck behind it, so a connection that owes one gets its timeout anew, once.
+        """A message came of one that owes a pong, which may be stuck behind it: it gets its timeout anew, once.
 
         It is pinged again as well: a client without a ping for too long closes the connection itself.
         """
-        if self._to_answer and connection in self._to_answer and connection not in self._extended:
-            self._extended.add(connection)
-            self._put(self._to_answer, connection, self._timeout)
-            self._to_answer.move_to_end(connection)
-            connection.ping()
+        connection.owes_pong = False
+        self._put(self._to_answer, connection, self._timeout)
+        self._to_answer.move_to_end(connection)
+        connection.ping()
 
     def stop(self) -> None:
         """No more pings."""
@@ -68,7 +66,6 @@ class Heartbeat:
             self._timer = None
         self._to_ping.clear()
         self._to_answer.clear()
-        self._extended.clear()
 
     def _put(self, queue: OrderedDict[Connection, float], connection: Connection, delay: float) -> None:
         due = asyncio.get_running_loop().time() + delay
@@ -88,17 +85,20 @@ class Heartbeat:
         for connection in self._due(self._to_answer, now):
             self.remove(connection)
             if connection.paused:  # its pong may be there, unread
-                self._put(self._to_answer, connection, self._timeout)
-                connection.ping()
+                self._ask(connection)
             else:
                 connection.end("ping timeout")
         for connection in self._due(self._to_ping, now):
             del self._to_ping[connection]
-            self._put(self._to_answer, connection, self._timeout)
-            connection.ping()
+            self._ask(connection)
         for queue in (self._to_answer, self._to_ping):
             if queue:
                 self._schedule(next(iter(queue.values())))
+
+    def _ask(self, connection: Connection) -> None:
+        self._put(self._to_answer, connection, self._timeout)
+        connection.owes_pong = True
+        connection.ping()
 
     @staticmethod
     def _due(queue: OrderedDict[Connection, float], now: float) -> Iterator[Connection]:

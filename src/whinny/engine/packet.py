@@ -17,12 +17,16 @@ PACKET_TYPES: Final = frozenset("0123456")
 
 
 class Packet:
-    """One packet on its way out, encoded once however many connections carry it."""
+    """One packet on its way out, encoded once however many connections carry it.
 
-    __slots__ = ("_in_payload", "size", "wire")
+    `wire` is the packet itself. `frame` is for a transport that writes bytes: what it has made of the packet.
+    """
+
+    __slots__ = ("_in_payload", "frame", "size", "wire")
 
     def __init__(self, wire: str | bytes) -> None:
         self.wire = wire
+        self.frame: bytes | None = None
         self.size = len(wire) if type(wire) is not str or wire.isascii() else len(wire.encode())
         self._in_payload: str | None = None
 

@@ -100,7 +100,7 @@ class Client:
 
     def send(self, messages: list[str | bytes]) -> None:
         """Send encoded messages to this client alone."""
-        self.connection.send(*map(message, messages))
+        self.connection.send([message(data) for data in messages])
 
     # sockets
 

@@ -178,7 +178,7 @@ class Socket(Broadcasting[BroadcastOperator]):
     def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
         """Send encoded packets; all of one event, or none."""
         if self._state == "connected":
-            self.connection.send(*packets, volatile=volatile)
+            self.connection.send(packets, volatile)
         elif self._early is not None:
             size = sum(packet.size for packet in packets)
             if self._early and self._early_size + size > self.namespace.server.options.max_send_buffer:
@@ -211,7 +211,7 @@ class Socket(Broadcasting[BroadcastOperator]):
         self._state = "connected"
         early, self._early = self._early or [], None
         connect = message_packets(protocol.encode(Connect(self.namespace.name, {"sid": self.id})))
-        self.connection.send(*connect, *early)
+        self.connection.send([*connect, *early])
         self._client.joined(self)
         self.namespace.adapter.add(self)
         if log.isEnabledFor(logging.INFO):
