@@ -33,7 +33,7 @@ class SocketIOApp:
         self._origins = OriginPolicy(server.options)
         self._client_files = client_files(server.options)
         self._polling = PollingEndpoint(server.engine)
-        self._websocket = WebSocketEndpoint(server.engine)
+        self._websocket = WebSocketEndpoint(server)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -91,7 +91,7 @@ class SocketIOApp:
         if isinstance(admitted, Rejection):
             await reject_websocket(scope, send, admitted)
         else:
-            await self._websocket.handle(request, admitted, receive, send)
+            await self._websocket.handle(request, admitted, scope, receive, send)
 
     def _admit(self, request: EngineRequest, websocket: bool) -> str | Rejection:
         """The id of the session that the request is for or begins, or why it is refused."""

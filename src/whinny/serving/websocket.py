@@ -12,12 +12,15 @@ from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from whinny.engine import Engine, EngineRequest, Gate, Rejection
+from whinny.engine import EngineRequest, Gate, Rejection
+from whinny.serving.types import SOCKET_EXTENSION
 
 if TYPE_CHECKING:
     from whinny.engine import Packet, Peer, TransportName
+    from whinny.server import Server
+    from whinny.serving.native import NativePath, NativeWebSocket
     from whinny.serving.origin import Headers
-    from whinny.serving.types import Receive, Scope, Send
+    from whinny.serving.types import OpenSockets, Receive, Scope, Send
 
 CLOSE_GRACE: Final = 5.0
 """Seconds in which the client must take what is left and answer the close frame; then the WebSocket is dropped."""
@@ -199,25 +202,46 @@ def _too_large(wire: str | bytes, limit: int) -> bool:
 
 
 class WebSocketEndpoint:
-    """Serves the verified WebSocket handshakes of an engine."""
+    """Serves the WebSocket handshakes that a server's engine has verified."""
 
-    __slots__ = ("_engine",)
+    __slots__ = ("_engine", "_native", "_shut_down")
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, server: Server) -> None:
+        self._engine = server.engine
+        self._shut_down = server.begin_close
+        self._native: NativePath | None = None  # made when an ASGI server offers a socket
 
-    async def handle(self, request: EngineRequest, sid: str, receive: Receive, send: Send) -> None:
-        """Accept the WebSocket, of the session `sid` or of one that it begins, and serve it until it is closed."""
+    async def handle(self, request: EngineRequest, sid: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Accept the WebSocket, of the session `sid` or of one that it begins, and serve it until it is closed.
+
+        Where the ASGI server lets go of its socket, this ends with the handshake.
+        """
         headers: Headers = []
         if not request.sid and (cookie := self._engine.options.cookie_options) is not None:
             headers.append((b"set-cookie", cookie.header(sid).encode()))
+        ask_for_socket = (scope.get("extensions") or {}).get(SOCKET_EXTENSION)
+        if ask_for_socket is not None:
+            ask_for_socket(partial(self._take, request, sid))
         await send({"type": "websocket.accept", "headers": headers})
+        if ask_for_socket is not None:
+            return
         if not self._engage(request, sid, transport := AsgiWebSocket(send)):
             await send({"type": "websocket.close", "code": 1000})
             return
         await transport.read(receive, self._engine.options.max_http_buffer_size)
 
-    def _engage(self, request: EngineRequest, sid: str, transport: AsgiWebSocket) -> bool:
+    def _take(self, request: EngineRequest, sid: str, socket: asyncio.Transport, open_sockets: OpenSockets) -> None:
+        from whinny.serving.native import NativePath, NativeWebSocket  # it needs websockets, which not everybody has
+
+        if self._native is None:
+            self._native = NativePath(self._engine.options.max_http_buffer_size, self._shut_down)
+        transport = NativeWebSocket(self._native, socket, open_sockets)
+        engaged = self._engage(request, sid, transport)
+        transport.start()
+        if not engaged:
+            transport.close()
+
+    def _engage(self, request: EngineRequest, sid: str, transport: AsgiWebSocket | NativeWebSocket) -> bool:
         """Give the transport its peer; False where the reference server accepts and closes again."""
         if request.query["transport"] != "websocket":
             return False

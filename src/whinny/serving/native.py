@@ -1,0 +1,287 @@
+"""The native path: WebSockets whose bytes are read and written here, without an ASGI message or a task between.
+
+An ASGI server that lets go of its sockets says so in the scope (`SOCKET_EXTENSION`); see `serving.uvicorn`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, ClassVar, Final, cast
+
+from whinny.logs import log_error
+from whinny.serving.frames import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    Control,
+    FrameError,
+    FrameReader,
+    close_code,
+    close_frame,
+    frame,
+)
+
+if TYPE_CHECKING:
+    from whinny.engine import Packet, Peer, TransportName
+    from whinny.serving.types import OpenSockets
+
+log = logging.getLogger("whinny.serving")
+
+CLOSE_GRACE: Final = 5.0
+"""Seconds in which the client must take what is left and answer the close frame; then the socket is dropped."""
+
+AT_ONCE: Final = 100
+"""Messages of one client after which others have their turn."""
+
+
+class NativePath:
+    """What all native WebSockets of an app share. `limit`: bytes of a message; `shut_down`: the server ends.
+
+    What is sent to them in one turn of the event loop is written at its end, for each in one piece.
+    """
+
+    __slots__ = ("_woken", "limit", "shut_down")
+
+    def __init__(self, limit: int, shut_down: Callable[[], None]) -> None:
+        self.limit = limit
+        self.shut_down = shut_down
+        self._woken: list[NativeWebSocket] = []
+
+    def wake(self, websocket: NativeWebSocket) -> None:
+        """Let it write when this turn ends."""
+        if not self._woken:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._woken.append(websocket)
+
+    def _write(self) -> None:
+        woken, self._woken = self._woken, []
+        for websocket in woken:
+            try:
+                websocket.write()
+            except Exception as error:  # one client's trouble is not to be that of the others
+                log_error(log, "Writing to a client failed", error=error)
+                websocket.abort()
+
+
+class NativeWebSocket(asyncio.Protocol):
+    """A transport over the socket itself."""
+
+    __slots__ = (
+        "__weakref__",
+        "_blocked",
+        "_closing",
+        "_deadline",
+        "_held",
+        "_lost",
+        "_open_sockets",
+        "_path",
+        "_pong",
+        "_reader",
+        "_reading",
+        "_socket",
+        "_stopped",
+        "_unread",
+        "_woken",
+        "peer",
+    )
+
+    name: ClassVar[TransportName] = "websocket"
+    peer: Peer
+
+    def __init__(self, path: NativePath, socket: asyncio.Transport, open_sockets: OpenSockets) -> None:
+        self._path = path
+        self._socket = socket
+        self._open_sockets = open_sockets
+        self._reader = FrameReader(path.limit)
+        self._unread: Iterator[str | bytes | Control] | None = None  # what was received and not yet given to the peer
+        self._reading = False  # the peer is being given what was received
+        self._held = False  # the peer wants no more for now
+        self._stopped = False  # nothing is read from the socket for now
+        self._woken = False  # it is about to write
+        self._blocked = False  # the socket takes no more for now
+        self._pong: bytes | None = None  # the answer to the last ping
+        self._closing = False  # a close frame went out
+        self._lost = False  # the socket is gone
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """From here on the socket is read and written here; the peer is known by now."""
+        self._open_sockets.add(self)
+        self._socket.set_protocol(self)
+        # So that `pause_writing` is called when anything is left over, and `resume_writing` when nothing is.
+        self._socket.set_write_buffer_limits(high=1, low=0)
+
+    # out
+
+    @property
+    def ready(self) -> bool:
+        """Whether the client takes what is written."""
+        return not self._blocked
+
+    def wake(self) -> None:
+        """Write at the end of this turn of the event loop."""
+        if not self._woken:
+            self._woken = True
+            self._path.wake(self)
+
+    def write(self) -> None:
+        """Write all that waits, if the socket takes it."""
+        self._woken = False
+        if self._blocked or self._closing or self._lost:
+            return
+        packets = self.peer.take()
+        if self._pong is not None:
+            self._write_pong()
+        if not packets:
+            return
+        if len(packets) == 1:
+            packet = packets[0]
+            self._socket.write(packet.frame or _frame(packet))
+        else:
+            self._socket.write(b"".join([packet.frame or _frame(packet) for packet in packets]))
+        if not self._blocked:
+            self.peer.sent()
+
+    def _write_pong(self) -> None:
+        pong, self._pong = self._pong, None
+        if pong is not None:
+            self._socket.write(pong)
+
+    def pause_writing(self) -> None:
+        """The socket takes no more for now."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """The client has taken all that was written."""
+        self._blocked = False
+        if not self._closing and not self._lost:
+            self.peer.sent()
+            self.wake()
+
+    # in
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._unread is not None:  # some servers hand over what they have, after `pause_reading` too
+            self._unread = chain(self._unread, self._reader.read(data))
+        else:
+            self._unread = self._reader.read(data)
+            self._read()
+
+    def _read(self) -> None:
+        """Give the peer what was received; what that leads it to send is written in one piece."""
+        writes, self._woken = not self._woken, True
+        self._reading = True
+        left = AT_ONCE
+        try:
+            for message in self._unread or ():
+                if type(message) is Control:
+                    self._on_control(message)
+                elif not self._closing:
+                    self.peer.receive(message)  # type: ignore[arg-type]
+                left -= 1
+                if self._held or not left:
+                    self._stop_reading()
+                    break
+            else:
+                self._unread = None
+        except FrameError as error:
+            self._unread = None
+            self._fail(error)
+        finally:
+            self._reading = False
+            if writes:
+                self.write()
+            if self._stopped:
+                self._go_on()
+
+    def _on_control(self, control: Control) -> None:
+        if control.opcode == CLOSE:
+            self._on_close(close_code(control.payload))
+        elif control.opcode == PING and not self._closing:
+            self._pong = frame(PONG, control.payload)
+            self.wake()
+
+    def _on_close(self, code: int) -> None:
+        if not self._closing:
+            self.write()
+            self._close(code)
+            self.peer.lost(self, "transport close", f"WebSocket close code {code}")
+        self._socket.close()
+
+    def _fail(self, error: FrameError) -> None:
+        self._close(error.code)
+        self.peer.lost(self, "transport error", str(error))
+
+    def pause(self) -> None:
+        """Read no further message."""
+        self._held = True
+        self._stop_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._held:
+            self._held = False
+            if not self._reading:
+                self._go_on()
+
+    def _stop_reading(self) -> None:
+        if not self._stopped and not self._lost:
+            self._stopped = True
+            self._socket.pause_reading()
+
+    def _go_on(self) -> None:
+        if self._held or self._lost:
+            return
+        if self._unread is not None:
+            asyncio.get_running_loop().call_soon(self._read_on)
+        else:
+            self._stopped = False
+            self._socket.resume_reading()
+
+    def _read_on(self) -> None:
+        if self._unread is not None and not self._held:
+            self._read()
+
+    # the end
+
+    def close(self, code: int = 1000) -> None:
+        """Send a close frame behind what was written, and read on until the client answers it."""
+        self._close(code)
+
+    def _close(self, code: int) -> None:
+        if self._closing or self._lost:
+            return
+        self._closing = True
+        self._socket.write(close_frame(code))
+        self.resume()
+        self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self.abort)
+
+    def abort(self) -> None:
+        """Drop the socket, and what waits for the client."""
+        self._socket.abort()
+
+    def shutdown(self) -> None:
+        """The ASGI server ends."""
+        self._path.shut_down()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        self._lost = True
+        self._unread = None
+        self._open_sockets.discard(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.peer.lost(self, "transport close", "" if exc is None else str(exc))
+
+
+def _frame(packet: Packet) -> bytes:
+    """The frame of a packet, made once however many clients it is for."""
+    wire = packet.wire
+    made = packet.frame = frame(TEXT, wire.encode()) if type(wire) is str else frame(BINARY, cast("bytes", wire))
+    return made
