@@ -8,15 +8,21 @@ signal that ends the process is listened for as well, and the connections are cl
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from whinny.server import Server
+
+log = logging.getLogger("whinny.serving")
+
+NATIVE: Final = "whinny.serving.uvicorn"
 
 Step = Callable[[], Awaitable[None]]
 Handler = Callable[[int, FrameType | None], Any]
@@ -46,6 +52,7 @@ class Lifecycle:
         if self._booted is None:
             self._server.bind_loop()
             self._booted = asyncio.ensure_future(self._boot())
+            _log_path()
         booting = self._booted
         try:
             await asyncio.shield(booting)
@@ -69,6 +76,20 @@ class Lifecycle:
             await self._close()
         finally:
             self._booted, self._stopping = None, False
+
+
+def _log_path() -> None:
+    """Say how WebSockets are served."""
+    # An app that has set up no logging sees what its server logs.
+    to = log if log.hasHandlers() else logging.getLogger("uvicorn.error")
+    if NATIVE in sys.modules:  # nobody imports it but a server that is told to use it
+        to.info("Socket.IO: WebSockets are served natively")
+    else:
+        to.info(
+            "Socket.IO: WebSockets are served by ASGI; `whinny run`, or uvicorn with --ws %s:WebSocketProtocol, serves "
+            "them natively, in a fraction of the time",
+            NATIVE,
+        )
 
 
 class StopSignals:

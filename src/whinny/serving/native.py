@@ -74,6 +74,7 @@ class NativeWebSocket(asyncio.Protocol):
     __slots__ = (
         "__weakref__",
         "_blocked",
+        "_broken",
         "_closing",
         "_deadline",
         "_held",
@@ -106,6 +107,7 @@ class NativeWebSocket(asyncio.Protocol):
         self._blocked = False  # the socket takes no more for now
         self._pong: bytes | None = None  # the answer to the last ping
         self._closing = False  # a close frame went out
+        self._broken = False  # the client broke the WebSocket protocol: what else it sends cannot be read
         self._lost = False  # the socket is gone
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -167,6 +169,8 @@ class NativeWebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
+        if self._broken:
+            return  # read only so that the client, which may be in the middle of it, gets to the close frame
         if self._unread is not None:  # some servers hand over what they have, after `pause_reading` too
             self._unread = chain(self._unread, self._reader.read(data))
         else:
@@ -215,8 +219,11 @@ class NativeWebSocket(asyncio.Protocol):
         self._socket.close()
 
     def _fail(self, error: FrameError) -> None:
+        self._broken = True
         self._close(error.code)
         self.peer.lost(self, "transport error", str(error))
+        if self._socket.can_write_eof():
+            self._socket.write_eof()  # the client is not to wait for more, and its answer will not be seen
 
     def pause(self) -> None:
         """Read no further message."""
