@@ -73,6 +73,7 @@ class NativeWebSocket(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
+        "_ahead",
         "_blocked",
         "_broken",
         "_closing",
@@ -81,7 +82,6 @@ class NativeWebSocket(asyncio.Protocol):
         "_lost",
         "_open_sockets",
         "_path",
-        "_pong",
         "_reader",
         "_reading",
         "_socket",
@@ -94,29 +94,37 @@ class NativeWebSocket(asyncio.Protocol):
     name: ClassVar[TransportName] = "websocket"
     peer: Peer
 
-    def __init__(self, path: NativePath, socket: asyncio.Transport, open_sockets: OpenSockets) -> None:
+    def __init__(self, path: NativePath, socket: asyncio.Transport, answer: bytes) -> None:
         self._path = path
         self._socket = socket
-        self._open_sockets = open_sockets
+        self._open_sockets: OpenSockets = set()
         self._reader = FrameReader(path.limit)
         self._unread: Iterator[str | bytes | Control] | None = None  # what was received and not yet given to the peer
         self._reading = False  # the peer is being given what was received
         self._held = False  # the peer wants no more for now
         self._stopped = False  # nothing is read from the socket for now
-        self._woken = False  # it is about to write
+        self._woken = True  # it is about to write
         self._blocked = False  # the socket takes no more for now
-        self._pong: bytes | None = None  # the answer to the last ping
+        self._ahead: bytes | None = answer  # goes out before any packet: the handshake's answer, or a ping's
         self._closing = False  # a close frame went out
         self._broken = False  # the client broke the WebSocket protocol: what else it sends cannot be read
         self._lost = False  # the socket is gone
         self._deadline: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
+    def start(self, open_sockets: OpenSockets) -> None:
         """From here on the socket is read and written here; the peer is known by now."""
-        self._open_sockets.add(self)
+        self._open_sockets = open_sockets
+        open_sockets.add(self)
         self._socket.set_protocol(self)
         # So that `pause_writing` is called when anything is left over, and `resume_writing` when nothing is.
         self._socket.set_write_buffer_limits(high=1, low=0)
+        self.write()
+
+    def refuse(self) -> None:
+        """There is no peer for it: accept and close, as the reference server does."""
+        self._socket.write((self._ahead or b"") + close_frame(1000))
+        self._socket.close()
+        asyncio.get_running_loop().call_later(CLOSE_GRACE, self._socket.abort)
 
     # out
 
@@ -137,22 +145,19 @@ class NativeWebSocket(asyncio.Protocol):
         if self._blocked or self._closing or self._lost:
             return
         packets = self.peer.take()
-        if self._pong is not None:
-            self._write_pong()
-        if not packets:
-            return
-        if len(packets) == 1:
+        if self._ahead is None and len(packets) == 1:
             packet = packets[0]
             self._socket.write(packet.frame or _frame(packet))
         else:
-            self._socket.write(b"".join([packet.frame or _frame(packet) for packet in packets]))
-        if not self._blocked:
+            frames = [packet.frame or _frame(packet) for packet in packets]
+            if self._ahead is not None:
+                frames.insert(0, self._ahead)
+                self._ahead = None
+            if not frames:
+                return
+            self._socket.write(b"".join(frames))
+        if packets and not self._blocked:
             self.peer.sent()
-
-    def _write_pong(self) -> None:
-        pong, self._pong = self._pong, None
-        if pong is not None:
-            self._socket.write(pong)
 
     def pause_writing(self) -> None:
         """The socket takes no more for now."""
@@ -208,7 +213,7 @@ class NativeWebSocket(asyncio.Protocol):
         if control.opcode == CLOSE:
             self._on_close(close_code(control.payload))
         elif control.opcode == PING and not self._closing:
-            self._pong = frame(PONG, control.payload)
+            self._ahead = frame(PONG, control.payload)  # RFC 6455 §5.5.3: the last ping is enough
             self.wake()
 
     def _on_close(self, code: int) -> None:

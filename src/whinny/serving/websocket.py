@@ -230,16 +230,18 @@ class WebSocketEndpoint:
             return
         await transport.read(receive, self._engine.options.max_http_buffer_size)
 
-    def _take(self, request: EngineRequest, sid: str, socket: asyncio.Transport, open_sockets: OpenSockets) -> None:
+    def _take(
+        self, request: EngineRequest, sid: str, socket: asyncio.Transport, answer: bytes, open_sockets: OpenSockets
+    ) -> None:
         from whinny.serving.native import NativePath, NativeWebSocket  # it needs websockets, which not everybody has
 
         if self._native is None:
             self._native = NativePath(self._engine.options.max_http_buffer_size, self._shut_down)
-        transport = NativeWebSocket(self._native, socket, open_sockets)
-        engaged = self._engage(request, sid, transport)
-        transport.start()
-        if not engaged:
-            transport.close()
+        transport = NativeWebSocket(self._native, socket, answer)
+        if self._engage(request, sid, transport):
+            transport.start(open_sockets)
+        else:
+            transport.refuse()
 
     def _engage(self, request: EngineRequest, sid: str, transport: AsgiWebSocket | NativeWebSocket) -> bool:
         """Give the transport its peer; False where the reference server accepts and closes again."""
