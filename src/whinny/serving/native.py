@@ -122,6 +122,7 @@ class NativeWebSocket(asyncio.Protocol):
 
     def refuse(self) -> None:
         """There is no peer for it: accept and close, as the reference server does."""
+        self._socket.set_protocol(asyncio.Protocol())
         self._socket.write((self._ahead or b"") + close_frame(1000))
         self._socket.close()
         asyncio.get_running_loop().call_later(CLOSE_GRACE, self._socket.abort)
