@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Pipeline(Generic[C, R]):
     `check` raises for a response that cannot be sent; it is asked before post functions hear of the response.
     """
 
-    __slots__ = ("_check", "_errors", "_responses", "_services")
+    __slots__ = ("_check", "_errors", "_responses", "_results", "_services")
 
     def __init__(
         self,
@@ -106,6 +107,7 @@ class Pipeline(Generic[C, R]):
     ) -> None:
         self._services = services
         self._responses = responses
+        self._results = (*responses.types, NoneType) if responses.optional else responses.types
         self._errors = errors
         self._check = check
 
@@ -131,12 +133,28 @@ class Pipeline(Generic[C, R]):
                     raise self._responses.refuse_hook_result(result, hook.name, endpoint.name)
             else:
                 ctx.controller = endpoint.controller
-                response = await self._call(run, endpoint, ctx)
+                response = endpoint.call(ctx)
+                if not isinstance(response, self._results):
+                    response = await self._settle(run, endpoint, response)
         except BaseException as error:
             response = await self._errors.respond(run, error, ctx)
-        if posts and response is not None:
-            # So that what post functions hear is what is sent.
-            response = await self._errors.deliver(run, response, ctx, self._check)
+        return await self._finish(run, posts, response, ctx) if posts else response
+
+    async def _settle(self, run: Run, endpoint: Endpoint[C], result: Any) -> R | None:
+        """The response that a method comes to, which has returned something else than one."""
+        if inspect.isawaitable(result):
+            result = await run.settle(result)
+        if isinstance(result, self._results):
+            return result
+        raise self._responses.refuse_result(result, endpoint.name)
+
+    async def _finish(self, run: Run, posts: list[PostFunction[R]], response: R | None, ctx: C) -> R | None:
+        """Run the post functions, the last one first; one that raises changes the response for the others."""
+        if response is not None:
+            try:
+                self._check(response, ctx)  # so that what post functions hear is what is sent
+            except Exception as error:
+                response = await self._errors.deliver_instead(run, error, ctx, self._check)
         for post in reversed(posts):
             try:
                 later = post(response)
@@ -145,15 +163,3 @@ class Pipeline(Generic[C, R]):
             except BaseException as error:
                 response = await self._errors.respond(run, error, ctx)
         return response
-
-    async def _call(self, run: Run, endpoint: Endpoint[C], ctx: C) -> R | None:
-        answer = endpoint.call(ctx)
-        if isinstance(answer, self._responses.types):
-            return answer
-        if answer is not None and inspect.isawaitable(answer):
-            answer = await run.settle(answer)
-            if isinstance(answer, self._responses.types):
-                return answer
-        if answer is None and self._responses.optional:
-            return None
-        raise self._responses.refuse_result(answer, endpoint.name)

@@ -63,9 +63,7 @@ class Client:
             if not isinstance(packet, Connect):
                 raise ProtocolError("a packet came for a namespace that was not joined")
             self._connect(packet)
-        elif isinstance(packet, (Event, Ack)):
-            if not socket.connected:
-                raise ProtocolError("a packet came before the namespace was joined")
+        elif type(packet) is Event or type(packet) is Ack:
             socket.on_packet(packet)
         elif isinstance(packet, Disconnect):
             socket.on_close("client namespace disconnect")

@@ -54,14 +54,9 @@ class Dispatcher:
             return None
         args = tuple(data[1:])
         ctx: WebsocketContext[Any] = WebsocketContext(
-            name,
-            args[0] if args else None,
-            socket,
-            args=args,
-            controller_name=route.controller_name,
-            controller_method_name=route.method_name,
+            name, args[0] if args else None, socket, args, route.controller_name, route.method_name
         )
-        return Job(self._handle(route, ctx, socket, ack_id), route.waits)
+        return self._handle(route, ctx, socket, ack_id), route.waits
 
     @staticmethod
     def _answer_unknown(socket: Socket, name: str, ack_id: int | None) -> None:
@@ -70,20 +65,28 @@ class Dispatcher:
             log.debug("No method handles the event %r", shown, extra={"event_name": escape(shown)})
         if ack_id is not None:
             error = {"code": "UNKNOWN_EVENT", "message": "The server does not know this event."}
-            socket.acknowledge(ack_id, WebsocketErrorResponse(error))
+            socket.acknowledge(ack_id, WebsocketErrorResponse(error).envelope())
 
     async def _handle(self, route: Route, ctx: WebsocketContext[Any], socket: Socket, ack_id: int | None) -> None:
         run = Run(route.waits)
         response = await self._pipeline.run(run, route, ctx)
         if log.isEnabledFor(logging.DEBUG):
             _log_event(ctx, response)
-        if response is not None and ack_id is not None:
-            await self._errors.deliver(run, response, ctx, lambda answer, _: socket.acknowledge(ack_id, answer))
+        if response is None or ack_id is None:
+            return
+        try:
+            socket.acknowledge(ack_id, response.envelope())
+        except Exception as error:
+
+            def send(answer: AnyResponse, _: object) -> None:
+                socket.acknowledge(ack_id, answer.envelope())
+
+            await self._errors.deliver_instead(run, error, ctx, send)
 
 
 def _check(response: AnyResponse, ctx: WebsocketContext[Any]) -> None:
     """Raises EncodeError for a response that cannot be sent."""
-    cast("Socket", ctx.socket).check_answer(response)
+    cast("Socket", ctx.socket).check_answer(response.envelope())
 
 
 def _log_event(ctx: WebsocketContext[Any], response: AnyResponse | None) -> None:
