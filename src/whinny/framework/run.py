@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Generator
 from types import coroutine
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
+
+C = TypeVar("C")
+R = TypeVar("R")
 
 
 @coroutine
@@ -19,7 +22,7 @@ def _enter_task() -> Generator[None, None, None]:
     yield
 
 
-class Run(Struct):
+class Run(Struct, eq=False):
     """Whether a run is in a task by now. One is made for each event: of all classes, a Struct is made fastest."""
 
     in_task: bool
@@ -48,6 +51,22 @@ class Run(Struct):
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             asyncio.get_running_loop().call_soon(_raise, error)
         return _shown(f"{type(error).__name__} was raised, which is no Exception.", error)
+
+
+class AnsweringRun(Run, Generic[C, R], eq=False):
+    """A run that somebody may wait for the response of."""
+
+    def check(self, response: R) -> None:
+        """Raises for a response that cannot be sent."""
+        raise NotImplementedError
+
+    def send(self, response: R) -> None:
+        """Send the response to whoever waits for it. Raises when it cannot be sent."""
+        raise NotImplementedError
+
+    def finish(self, response: R | None, ctx: C) -> None:
+        """The run has come to this response, or to none: note it, and `send` it."""
+        raise NotImplementedError
 
 
 def _shown(message: str, cause: BaseException) -> Exception:

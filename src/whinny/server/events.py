@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from inspect import CORO_CREATED, getcoroutinestate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from whinny.logs import log_error
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("whinny.server")
 
+
+_ENDED: Final = object()
 
 Job = tuple[Coroutine[Any, Any, None], bool]
 """An event that is about to run, and whether something in it is expected to wait."""
@@ -46,13 +48,12 @@ def _run_now(coroutine: Coroutine[Any, Any, None]) -> Context | None:
     """Run what is not expected to wait. If it does, it has yielded once: the context in which to go on."""
     context = copy_context()
     try:
-        context.run(coroutine.send, None)
-    except StopIteration:
-        return None
+        # `next` with a default needs no StopIteration to be raised and caught, as `send` does at the end.
+        ended = context.run(next, coroutine.__await__(), _ENDED) is _ENDED
     except BaseException as error:  # the handler's promise is broken; the reader of this client is not to suffer
         log_error(log, "The handler of an event failed", error=error)
         return None
-    return context
+    return None if ended else context
 
 
 class EventRunner:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from whinny.framework import ControllerNode, Pipeline, Run, ServiceManager
+from whinny.framework import AnsweringRun, ControllerNode, Pipeline, ServiceManager
 from whinny.logs import escape
 from whinny.server import Job, Pending, Socket
 from whinny.types import DisconnectReason
@@ -14,7 +14,7 @@ from whinny.websocket.connections import Connections
 from whinny.websocket.context import LOGGED_NAME, WebsocketContext
 from whinny.websocket.errors import RESPONSES, WebsocketErrorHandler
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
-from whinny.websocket.routing import Route, routes_of
+from whinny.websocket.routing import routes_of
 
 if TYPE_CHECKING:
     from whinny.websocket.controller import SocketIOController
@@ -32,9 +32,7 @@ class Dispatcher:
         self.routes = routes_of(tree)
         self._by_name = {route.event_name: route for route in self.routes}
         self._errors = WebsocketErrorHandler(root, services.settings)
-        self._pipeline: Pipeline[WebsocketContext[Any], AnyResponse] = Pipeline(
-            services, RESPONSES, self._errors, _check
-        )
+        self._pipeline: Pipeline[WebsocketContext[Any], AnyResponse] = Pipeline(services, RESPONSES, self._errors)
         self._connections = Connections(tree, self._errors)
 
     def on_connect(self, socket: Socket) -> Pending | None:
@@ -56,7 +54,7 @@ class Dispatcher:
         ctx: WebsocketContext[Any] = WebsocketContext(
             name, args[0] if args else None, socket, args, route.controller_name, route.method_name
         )
-        return self._handle(route, ctx, socket, ack_id), route.waits
+        return self._pipeline.run(EventRun(route.waits, socket, ack_id), route, ctx), route.waits
 
     @staticmethod
     def _answer_unknown(socket: Socket, name: str, ack_id: int | None) -> None:
@@ -67,26 +65,28 @@ class Dispatcher:
             error = {"code": "UNKNOWN_EVENT", "message": "The server does not know this event."}
             socket.acknowledge(ack_id, WebsocketErrorResponse(error).envelope())
 
-    async def _handle(self, route: Route, ctx: WebsocketContext[Any], socket: Socket, ack_id: int | None) -> None:
-        run = Run(route.waits)
-        response = await self._pipeline.run(run, route, ctx)
+
+class EventRun(AnsweringRun[WebsocketContext[Any], AnyResponse], eq=False):
+    """An event on its way: the client is answered if it has asked for that with an `ack_id`."""
+
+    socket: Socket
+    ack_id: int | None
+
+    def check(self, response: AnyResponse) -> None:
+        """Raises EncodeError for a response that cannot be sent."""
+        self.socket.check_answer(response.envelope())
+
+    def send(self, response: AnyResponse) -> None:
+        """Acknowledge. Raises EncodeError."""
+        if self.ack_id is not None:
+            self.socket.acknowledge(self.ack_id, response.envelope())
+
+    def finish(self, response: AnyResponse | None, ctx: WebsocketContext[Any]) -> None:
+        """Log the event, and acknowledge."""
         if log.isEnabledFor(logging.DEBUG):
             _log_event(ctx, response)
-        if response is None or ack_id is None:
-            return
-        try:
-            socket.acknowledge(ack_id, response.envelope())
-        except Exception as error:
-
-            def send(answer: AnyResponse, _: object) -> None:
-                socket.acknowledge(ack_id, answer.envelope())
-
-            await self._errors.deliver_instead(run, error, ctx, send)
-
-
-def _check(response: AnyResponse, ctx: WebsocketContext[Any]) -> None:
-    """Raises EncodeError for a response that cannot be sent."""
-    cast("Socket", ctx.socket).check_answer(response.envelope())
+        if response is not None:
+            self.send(response)
 
 
 def _log_event(ctx: WebsocketContext[Any], response: AnyResponse | None) -> None:
