@@ -179,7 +179,7 @@ class Socket(Broadcasting[BroadcastOperator]):
     def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
         """Send encoded packets; all of one event, or none."""
         if self._state == "connected":
-            self.connection.send(packets, volatile)
+            self._client.connection.send(packets, volatile)
         elif self._early is not None:
             size = sum(packet.size for packet in packets)
             if self._early and self._early_size + size > self.namespace.server.options.max_send_buffer:
