@@ -9,7 +9,7 @@ from whinny.framework.controllers import (
 )
 from whinny.framework.errors import INTERNAL_ERROR, ErrorHandler, render_error
 from whinny.framework.hooks import BoundHook, ControllerHook, Hook, HookDecorator, waits
-from whinny.framework.payload import Converter, converter_for
+from whinny.framework.payload import Converter, converter_for, straight_decoder_for
 from whinny.framework.pipeline import Pipeline, Responses, kind
 from whinny.framework.run import AnsweringRun, Run
 from whinny.framework.schema import AjvError, Schema, SchemaValidator
@@ -48,5 +48,6 @@ __all__ = [
     "resolve",
     "services_of",
     "signature_of",
+    "straight_decoder_for",
     "waits",
 ]

@@ -20,6 +20,7 @@ from whinny.errors import ConfigurationError
 from whinny.framework.converter_errors import translate_msgspec, translate_pydantic
 from whinny.framework.schema import MOST_ERRORS, AjvError, SchemaValidator
 from whinny.framework.signatures import annotation_text
+from whinny.framework.straight import straight_decoder
 
 _NOTHING_ASKED: Final = (Any, object)
 
@@ -39,8 +40,7 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
 
     Raises ConfigurationError, which names `where`, for a type that no payload can have.
     """
-    while hasattr(annotation, "__value__"):  # a name for a type
-        annotation = annotation.__value__
+    annotation = _meant(annotation)
     if annotation in _NOTHING_ASKED:
         return None
     takes = f"{where} takes a payload of the type {annotation_text(annotation)}"
@@ -63,6 +63,20 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
             f"{takes}, which no client's data can be converted to: {lines[-1 if type(error) is TypeError else 0]} Use "
             "builtin or generic types, msgspec.Struct, a dataclass, a TypedDict, a pydantic model, or Any."
         ) from error
+
+
+def straight_decoder_for(annotation: Any) -> Callable[[str], Any] | None:
+    """What spares the converter of this type its work, where there is one; see `straight_decoder`."""
+    annotation = _meant(annotation)
+    if annotation in _NOTHING_ASKED or any(map(_is_of_pydantic, _walk(annotation, set()))):
+        return None
+    return straight_decoder(annotation)
+
+
+def _meant(annotation: Any) -> Any:
+    while hasattr(annotation, "__value__"):  # a name for a type
+        annotation = annotation.__value__
+    return annotation
 
 
 # which of the two

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from whinny.errors import ProtocolError
@@ -14,19 +16,30 @@ from whinny.protocol.packet import RESERVED_EVENTS, Ack, Connect, ConnectError, 
 _HEADER: Final = re.compile(r"([0-6])(?:(?<=[56])([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]*)", re.ASCII)
 _LONGEST_ID: Final = 16  # digits of Number.MAX_SAFE_INTEGER, 2**53 - 1
 
+EventDecoder = Callable[[str], list[Any] | None]
+"""Gives an event's data, its name and what it likes for the arguments, from their JSON; None to have it decoded as
+usual."""
+
 
 class Decoder:
     """The decoder of one connection.
 
     It holds at most one unfinished packet of at most `max_attachments` attachments; the size of each message is
-    bounded where it is received. `max_depth` bounds how deeply the data may be nested.
+    bounded where it is received. `max_depth` bounds how deeply the data may be nested. `event_decoders` has, by
+    namespace and name, what decodes the data of some events better than this decoder could.
     """
 
-    __slots__ = ("_unfinished", "max_attachments", "max_depth")
+    __slots__ = ("_event_decoders", "_unfinished", "max_attachments", "max_depth")
 
-    def __init__(self, max_attachments: int = 10, max_depth: int = 256) -> None:
+    def __init__(
+        self,
+        max_attachments: int = 10,
+        max_depth: int = 256,
+        event_decoders: Mapping[str, Mapping[str, EventDecoder]] = MappingProxyType({}),
+    ) -> None:
         self.max_attachments = max_attachments
         self.max_depth = max_depth
+        self._event_decoders = event_decoders
         self._unfinished: _Unfinished | None = None
 
     def add(self, message: str | bytes) -> Packet | None:
@@ -42,7 +55,9 @@ class Decoder:
         else:
             kind, count, namespace, digits, start = _header(message)
         body = message[start:]
-        data = json.decode(body) if body else None
+        data = self._decode_event(namespace, body) if kind == "2" and self._event_decoders else None
+        if data is None and body:
+            data = json.decode(body)
         if len(body) > self.max_depth:
             self._check_depth(body, data)
         ack_id = int(digits) if digits and len(digits) <= _LONGEST_ID else None
@@ -81,9 +96,19 @@ class Decoder:
         self._unfinished = None
         return unfinished.complete()
 
-    def _check_depth(self, body: str, data: Any) -> None:
+    def _decode_event(self, namespace: str, body: str) -> list[Any] | None:
+        decoders = self._event_decoders.get(namespace)
+        if decoders is None or not body.startswith('["'):
+            return None
+        decode = decoders.get(body[2 : body.find('"', 2)])
+        return None if decode is None or self._may_be_deep(body) else decode(body)
+
+    def _may_be_deep(self, body: str) -> bool:
         # Data cannot be deeper than it has opening brackets; only where there are many is it worth a look.
-        if body.count("[") + body.count("{") > self.max_depth and _deeper_than(data, self.max_depth):
+        return len(body) > self.max_depth and body.count("[") + body.count("{") > self.max_depth
+
+    def _check_depth(self, body: str, data: Any) -> None:
+        if self._may_be_deep(body) and _deeper_than(data, self.max_depth):
             raise ProtocolError("the data is nested too deeply")
 
 

@@ -37,7 +37,7 @@ class Client:
         options = server.options
         self.server = server
         self.connection = connection
-        self._decoder = Decoder(options.max_attachments, options.max_depth)
+        self._decoder = Decoder(options.max_attachments, options.max_depth, server.event_decoders)
         self._sockets: dict[str, Socket] = {}  # by namespace
         self._connecting: dict[Socket, asyncio.Task[None]] | None = None
         loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from whinny.websocket.context import LOGGED_NAME, WebsocketContext
 from whinny.websocket.errors import RESPONSES, WebsocketErrorHandler
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
 from whinny.websocket.routing import routes_of
+from whinny.websocket.typed import TypedContext, TypedPayload
 
 if TYPE_CHECKING:
     from whinny.websocket.controller import SocketIOController
@@ -25,12 +26,13 @@ log = logging.getLogger("whinny.websocket")
 class Dispatcher:
     """Handles the clients of a root controller; the NamespaceHandler of its namespace."""
 
-    __slots__ = ("_by_name", "_connections", "_errors", "_pipeline", "routes")
+    __slots__ = ("_by_name", "_connections", "_errors", "_pipeline", "event_decoders", "routes")
 
     def __init__(self, root: SocketIOController, tree: ControllerNode, services: ServiceManager) -> None:
         """Raises ConfigurationError when something is wrong with a controller, naming it."""
         self.routes = routes_of(tree)
         self._by_name = {route.event_name: route for route in self.routes}
+        self.event_decoders = {route.event_name: route.decode for route in self.routes if route.decode is not None}
         self._errors = WebsocketErrorHandler(root, services.settings)
         self._pipeline: Pipeline[WebsocketContext[Any], AnyResponse] = Pipeline(services, RESPONSES, self._errors)
         self._connections = Connections(tree, self._errors)
@@ -51,9 +53,12 @@ class Dispatcher:
             self._answer_unknown(socket, name, ack_id)
             return None
         args = tuple(data[1:])
-        ctx: WebsocketContext[Any] = WebsocketContext(
-            name, args[0] if args else None, socket, args, route.controller_name, route.method_name
-        )
+        payload = args[0] if args else None
+        ctx: WebsocketContext[Any]
+        if type(payload) is TypedPayload:
+            ctx = TypedContext(name, payload, socket, route.controller_name, route.method_name)
+        else:
+            ctx = WebsocketContext(name, payload, socket, args, route.controller_name, route.method_name)
         return self._pipeline.run(EventRun(route.waits, socket, ack_id), route, ctx), route.waits
 
     @staticmethod

@@ -1,0 +1,71 @@
+"""JSON text decoded straight into a type, where that comes to the same as decoding it and converting what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import NODEFAULT, inspect
+
+_ALIKE: Final = (
+    inspect.AnyType,
+    inspect.NoneType,
+    inspect.BoolType,
+    inspect.IntType,
+    inspect.FloatType,
+    inspect.StrType,
+    inspect.DateTimeType,
+    inspect.DateType,
+    inspect.TimeType,
+    inspect.TimeDeltaType,
+    inspect.UUIDType,
+    inspect.LiteralType,
+    inspect.EnumType,
+    inspect.UnionType,
+    inspect.CollectionType,
+    inspect.TupleType,
+    inspect.DictType,
+    inspect.TypedDictType,
+    inspect.StructType,
+    inspect.DataclassType,
+    inspect.Field,
+    inspect.Metadata,
+)
+"""What msgspec makes the same of, from JSON and from what was decoded. It does not of bytes and of Decimal."""
+_FACTORIES: Final = (NODEFAULT, list, dict, set)
+
+
+def straight_decoder(annotation: Any) -> Callable[[str], Any] | None:
+    """What decodes the text of a JSON list, of a name and a payload of this type, and gives the payload.
+
+    It raises an error for some payloads that the type's converter takes, and for none that it does not take gives a
+    value. None for a type with which that is not certain, or which runs code of the app's own while it is decoded.
+    """
+    try:
+        alike = all(map(_is_alike, _parts(inspect.type_info(annotation), set())))
+        decode = msgspec.json.Decoder(tuple[str, annotation]).decode
+    except Exception:  # nothing that msgspec decodes
+        return None
+    return (lambda text: decode(text)[1]) if alike else None
+
+
+def _parts(part: Any, seen: set[int]) -> Iterator[Any]:
+    """The parts of msgspec's description of a type, which may contain itself."""
+    if isinstance(part, (tuple, list)):
+        for each in part:
+            yield from _parts(each, seen)
+    elif isinstance(part, msgspec.Struct) and id(part) not in seen:
+        seen.add(id(part))
+        yield part
+        for name in part.__struct_fields__:
+            if name not in ("default", "default_factory"):
+                yield from _parts(getattr(part, name), seen)
+
+
+def _is_alike(part: Any) -> bool:
+    if isinstance(part, inspect.Field):
+        return part.default_factory in _FACTORIES
+    if isinstance(part, inspect.EnumType):
+        return part.cls._missing_.__module__ == "enum"
+    return isinstance(part, _ALIKE) and not hasattr(getattr(part, "cls", None), "__post_init__")
