@@ -20,7 +20,7 @@ from whinny.errors import ConfigurationError
 from whinny.framework.converter_errors import translate_msgspec, translate_pydantic
 from whinny.framework.schema import MOST_ERRORS, AjvError, SchemaValidator
 from whinny.framework.signatures import annotation_text
-from whinny.framework.straight import straight_decoder
+from whinny.framework.straight import StraightDecoder, straight_decoder
 
 _NOTHING_ASKED: Final = (Any, object)
 
@@ -65,7 +65,7 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
         ) from error
 
 
-def straight_decoder_for(annotation: Any) -> Callable[[str], Any] | None:
+def straight_decoder_for(annotation: Any) -> StraightDecoder | None:
     """What spares the converter of this type its work, where there is one; see `straight_decoder`."""
     annotation = _meant(annotation)
     if annotation in _NOTHING_ASKED or any(map(_is_of_pydantic, _walk(annotation, set()))):

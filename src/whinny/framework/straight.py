@@ -36,18 +36,22 @@ _ALIKE: Final = (
 _FACTORIES: Final = (NODEFAULT, list, dict, set)
 
 
-def straight_decoder(annotation: Any) -> Callable[[str], Any] | None:
-    """What decodes the text of a JSON list, of a name and a payload of this type, and gives the payload.
+StraightDecoder = Callable[[str], tuple[str, Any]]
+"""Decodes the text of a JSON list, of a name and a payload of one type."""
 
-    It raises an error for some payloads that the type's converter takes, and for none that it does not take gives a
-    value. None for a type with which that is not certain, or which runs code of the app's own while it is decoded.
+
+def straight_decoder(annotation: Any) -> StraightDecoder | None:
+    """The decoder for payloads of this type: what it gives, the type's converter would give too.
+
+    It raises an error for all that the converter refuses, and for some that it takes. None for a type with which that
+    is not certain, or which runs code of the app's own while it is decoded.
     """
     try:
         alike = all(map(_is_alike, _parts(inspect.type_info(annotation), set())))
         decode = msgspec.json.Decoder(tuple[str, annotation]).decode
     except Exception:  # nothing that msgspec decodes
         return None
-    return (lambda text: decode(text)[1]) if alike else None
+    return decode if alike else None
 
 
 def _parts(part: Any, seen: set[int]) -> Iterator[Any]:

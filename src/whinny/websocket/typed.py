@@ -19,8 +19,9 @@ from whinny.websocket.context import User, WebsocketContext
 if TYPE_CHECKING:
     from whinny.server import Socket
 
-_SAMPLE: Final = 100  # Python may be told to refuse integers of more than 640 digits, and no fewer
-_LONG_INTEGER: Final = re.compile("[0-9]{6}", re.ASCII)
+_LONG: Final = 640  # digits of an integer that Python may be told to refuse; it takes shorter ones in any case
+_SAMPLE: Final = 100
+_MAYBE_LONG_INTEGER: Final = re.compile("[0-9]{6}", re.ASCII)  # in every hundredth character
 
 
 class TypedPayload(msgspec.Struct, eq=False):
@@ -60,11 +61,11 @@ def event_decoder(event_name: str, declared: Any) -> EventDecoder | None:
 
     def decode_event(text: str) -> list[Any] | None:
         try:
-            value = decode(text)
+            _, value = decode(text)
         except Exception:
             return None
-        if _LONG_INTEGER.search(text[::_SAMPLE]) is not None:
-            return None  # Python may refuse an integer that stands where the type has no field
+        if len(text) > _LONG and _MAYBE_LONG_INTEGER.search(text[::_SAMPLE]):
+            return None  # Python may refuse an integer that stands where the type has no field, and msgspec skips
         return [event_name, TypedPayload(value, text)]
 
     return decode_event
