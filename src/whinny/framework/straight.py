@@ -47,11 +47,19 @@ def straight_decoder(annotation: Any) -> StraightDecoder | None:
     is not certain, or which runs code of the app's own while it is decoded.
     """
     try:
-        alike = all(map(_is_alike, _parts(inspect.type_info(annotation), set())))
-        decode = msgspec.json.Decoder(tuple[str, annotation]).decode
-    except Exception:  # nothing that msgspec decodes
+        return msgspec.json.Decoder(tuple[str, annotation]).decode if is_alike(annotation) else None
+    except TypeError:  # a dict whose keys JSON cannot have
         return None
-    return decode if alike else None
+
+
+def is_alike(annotation: Any, *, text_keys: bool = False) -> bool:
+    """Whether msgspec makes the same of JSON and of what was decoded; with `text_keys`, also if no key is converted."""
+    try:
+        parts = list(_parts(inspect.type_info(annotation), set()))
+    except Exception:  # nothing that msgspec decodes
+        return False
+    keys = (type(part.key_type) is inspect.StrType for part in parts if isinstance(part, inspect.DictType))
+    return all(map(_is_alike, parts)) and (not text_keys or all(keys))
 
 
 def _parts(part: Any, seen: set[int]) -> Iterator[Any]:
