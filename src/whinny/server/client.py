@@ -37,7 +37,7 @@ class Client:
         options = server.options
         self.server = server
         self.connection = connection
-        self._decoder = Decoder(options.max_attachments, options.max_depth)
+        self._decoder = Decoder(options.max_attachments, options.max_depth, server.event_decoders)
         self._sockets: dict[str, Socket] = {}  # by namespace
         self._connecting: dict[Socket, asyncio.Task[None]] | None = None
         loop = asyncio.get_running_loop()
@@ -63,9 +63,7 @@ class Client:
             if not isinstance(packet, Connect):
                 raise ProtocolError("a packet came for a namespace that was not joined")
             self._connect(packet)
-        elif isinstance(packet, (Event, Ack)):
-            if not socket.connected:
-                raise ProtocolError("a packet came before the namespace was joined")
+        elif type(packet) is Event or type(packet) is Ack:
             socket.on_packet(packet)
         elif isinstance(packet, Disconnect):
             socket.on_close("client namespace disconnect")
