@@ -104,5 +104,9 @@ any_frames = st.builds(
     reserved=st.sampled_from([0, 0, 0, 0, 0, 0x10, 0x20, 0x40]),
     masked=st.sampled_from([True, True, True, True, True, False]),
     length=st.sampled_from([0, 0, 0, 2, 8]),
-    declared=st.none() | st.none() | st.none() | st.integers(0, 300) | st.sampled_from([65535, 2**31, 2**63, 2**64 - 1]),
+    declared=st.none()
+    | st.none()
+    | st.none()
+    | st.integers(0, 300)
+    | st.sampled_from([65535, 2**31, 2**63, 2**64 - 1]),
 )

@@ -1,4 +1,4 @@
-"""The native path over a socket without a network: what is written when, in which order things are read, how it ends."""
+"""The native path over a socket without a network: what is written when, what is read in which order, how it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from websockets.protocol import Protocol, Side
 
 from unit.clock import FakeTimeLoop, in_fake_time, run, turns
 from unit.fakes import FakeSocket, Recorder, client_frame, make_engine, open_polling, request
-from whinny.engine import Connection, Engine, Packet, Upgrade, message
+from whinny.engine import Connection, Packet, Upgrade, message
 from whinny.serving.frames import BINARY, CLOSE, CONTINUATION, NOT_UTF8, PING, PONG, PROTOCOL_ERROR, TEXT, TOO_BIG
 from whinny.serving.native import AT_ONCE, CLOSE_GRACE, NativePath, NativeWebSocket
 
@@ -269,7 +269,9 @@ async def test_what_is_taken_counts_until_it_is_out() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(1, 4) | st.sampled_from(["turn", "take 1", "take 9", "take", "receive", "ping"]), max_size=40))
+@given(
+    st.lists(st.integers(1, 4) | st.sampled_from(["turn", "take 1", "take 9", "take", "receive", "ping"]), max_size=40)
+)
 def test_order_is_kept_however_the_client_reads(steps: list[int | str]) -> None:
     """Whatever is sent, at whatever pace it is taken: everything comes, once, in order."""
 
@@ -348,11 +350,19 @@ async def test_one_clients_trouble_is_not_that_of_the_others(caplog: pytest.LogC
 
 def test_a_path_outlives_its_event_loop() -> None:
     """A loop that ends in the middle of a turn leaves nothing behind that would keep the next one's clients waiting."""
-    server = Server()
     loop = FakeTimeLoop()
-    client = loop.run_until_complete(server.open())
-    client.send("never written")
+
+    async def end_within_a_turn() -> Server:
+        server = Server()
+        client = await server.open()
+        client.send("never written")
+        loop.stop()
+        return server
+
+    task = loop.create_task(end_within_a_turn())
+    loop.run_forever()
     loop.close()
+    server = task.result()
     server.engine.reset()
 
     async def main() -> None:
@@ -398,8 +408,9 @@ def test_pauses_lose_nothing(count: int, cuts: list[int], pauses: set[int], resu
 
         client.answer(on_message)
         for start, end in pairwise(edges):
-            while not client.socket.reading and not forced:
-                await asyncio.sleep(1)
+            if not forced:
+                await asyncio.sleep(20)
+                assert client.socket.reading
             client.socket.receive(data[start:end], although_paused=forced)
         await asyncio.sleep(20)
         assert client.handler.messages == [str(number) for number in range(count)]
@@ -539,6 +550,42 @@ async def test_an_error_in_a_handler_ends_its_client_alone() -> None:
         assert other.got == ["4b"]
         assert not other.handler.closed
         assert server.sockets == {other.transport}
+
+
+@in_fake_time
+async def test_after_an_error_in_a_handler_nothing_is_heard() -> None:
+    """Neither what stands behind the message nor what a loop handed over during a pause; but of the loss, once."""
+    client = await open_native()
+
+    def on_message(data: Wire) -> None:
+        if data == "pause":
+            client.connection.pause("test")
+        elif data == "fail":
+            raise ValueError("broken handler")
+
+    client.answer(on_message)
+    client.socket.receive(text("4pause", "4fail", "4a"))
+    client.socket.receive(text("4b"), although_paused=True)
+    client.connection.resume("test")
+    await turns()
+    assert client.handler.messages == ["pause", "fail"]
+    assert client.handler.reasons == ["transport close"]
+    assert client.socket.lost
+
+
+@in_fake_time
+async def test_a_write_that_fails_between_many_messages_ends_the_client() -> None:
+    client = await open_native()
+
+    def fail(data: object) -> None:
+        raise ValueError("broken here")
+
+    client.socket.write = fail  # type: ignore[method-assign]
+    client.answer(lambda data: client.send("x") if len(client.handler.messages) == AT_ONCE + 1 else None)
+    client.socket.receive(text(*["4a"] * 1000))
+    await turns(30)
+    assert client.handler.reasons == ["transport close"]
+    assert len(client.handler.messages) == 2 * AT_ONCE
 
 
 # pings of the WebSocket
@@ -693,6 +740,23 @@ async def test_the_server_closes() -> None:
     assert not server.sockets
 
 
+@pytest.mark.parametrize("last", [closing(1001), client_frame(3), text("1")])
+@in_fake_time
+async def test_a_close_of_both_sides_in_one_piece_is_one_close_frame(last: bytes) -> None:
+    """An orderly close waits for an answer, which goes out only because the client closes, too."""
+    client = await open_native()
+
+    def on_message(data: Wire) -> None:
+        client.connection.send([message("bye")])
+        client.connection.close()
+
+    client.answer(on_message)
+    client.socket.receive(text("4a") + last)
+    await turns()
+    assert client.got == ["4bye", close(1000)]
+    assert len(client.handler.closed) == 1
+
+
 @in_fake_time
 async def test_both_close_at_once() -> None:
     client = await open_native()
@@ -811,7 +875,9 @@ async def test_a_close_during_a_pause_gives_no_more_messages() -> None:
     assert client.socket.lost
 
 
-@pytest.mark.parametrize("last", [text("1"), text("7"), text(""), text("2"), client_frame(3), client_frame(TEXT, b"\xff")])
+@pytest.mark.parametrize(
+    "last", [text("1"), text("7"), text(""), text("2"), client_frame(3), client_frame(TEXT, b"\xff")]
+)
 @in_fake_time
 async def test_answers_go_out_before_an_end_in_the_same_piece(last: bytes) -> None:
     """As they would have, had it come alone: a close packet, a packet of no known type, a frame that breaks a rule."""
@@ -1073,36 +1139,48 @@ async def test_what_came_before_the_loss_is_heard_before_it() -> None:
     assert heard == [1000]
 
 
+@pytest.mark.parametrize("later", [False, True])
 @in_fake_time
-async def test_a_pause_holds_what_came_before_the_loss() -> None:
-    """Until it ends; the end of the connection stands behind it."""
-    server = Server()
-    client = await server.open()
-    client.answer(lambda data: client.connection.pause("test") if data == "a" else None)
-    client.socket.receive(text("4a", "4b"))
-    client.socket.fail(OSError("reset"))
+async def test_a_pause_does_not_hold_up_the_loss(later: bool) -> None:
+    """Whoever pauses may wait for the client, in vain: messages that were kept for after the pause are dropped."""
+    client = await open_native()
+    if later:
+        client.socket.receive(text(*["4a"] * 1000))
+        client.socket.fail(OSError("reset"))
+        client.connection.pause("test")
+    else:
+        client.answer(lambda data: client.connection.pause("test"))
+        client.socket.receive(text("4a", "4b"))
+        client.socket.fail(OSError("reset"))
     await turns()
-    assert client.handler.messages == ["a"]
-    assert not server.sockets
-    client.send("never")
-    await turns()
+    assert client.handler.messages == ["a"] * (AT_ONCE if later else 1)
+    assert client.handler.closed == [("transport close", "reset")]
     client.connection.resume("test")
     await turns()
-    assert client.handler.messages == ["a", "b"]
-    assert client.handler.closed == [("transport close", "reset")]
+    assert len(client.handler.messages) == (AT_ONCE if later else 1)
+
+
+@pytest.mark.parametrize("last", [closing(1000), client_frame(3), client_frame(PING), text("1")])
+@in_fake_time
+async def test_whatever_comes_before_the_loss_leaves_the_lost_socket_alone(last: bytes) -> None:
+    client = await open_native()
+    client.echo()
+    client.socket.receive(text(*["4a"] * 500) + last + text("4b"))
+    client.socket.fail(OSError("reset"))
+    await asyncio.sleep(CLOSE_GRACE * 2)
+    assert client.handler.messages == ["a"] * 500 + (["b"] if last == client_frame(PING) else [])
+    assert len(client.handler.closed) == 1
+    assert not client.socket.errors
 
 
 @in_fake_time
 async def test_a_connection_that_ends_of_itself_after_the_loss_hears_no_more() -> None:
     client = await open_native()
-    client.answer(lambda data: client.connection.pause("test"))
-    client.socket.receive(text("4a", "4b"))
+    client.socket.receive(text(*["4a"] * 1000))
     client.socket.fail(None)
-    await turns()
     client.connection.end("ping timeout")
-    client.connection.resume("test")
-    await turns()
-    assert client.handler.messages == ["a"]
+    await turns(30)
+    assert len(client.handler.messages) == AT_ONCE
     assert client.handler.reasons == ["ping timeout"]
 
 
@@ -1130,15 +1208,10 @@ async def test_ends_while_others_are_written_to() -> None:
         for client in clients:
             client.send("gone")
 
-    clients[2].handler.on_close = on_close  # type: ignore[method-assign]
+    clients[2].handler.on_close = on_close  # type: ignore[method-assign,assignment]
     for client in clients:
         client.send("a")
     clients[2].connection.close()
     await turns()
     assert clients[2].got == ["4a", close(1000)]
     assert [client.got for client in clients if client is not clients[2]] == [["4a", "4gone"]] * 4
-
-
-def test_engine_is_real() -> None:
-    """These tests run the engine itself, no stand-in for it."""
-    assert isinstance(Server().engine, Engine)
