@@ -173,6 +173,7 @@ async def test_what_was_sent_before_a_piece_goes_before_its_answers() -> None:
     client.send("3")
     await turns()
     assert client.got == ["41", "42", "43"]
+    assert len(client.socket.writes) == 1
 
 
 @in_fake_time
@@ -424,15 +425,16 @@ def test_pauses_lose_nothing(count: int, cuts: list[int], pauses: set[int], resu
 async def test_a_pause_stops_the_socket() -> None:
     """Between two pieces nothing more is read of it, until the last who has asked for the pause says so."""
     client = await open_native()
-    client.connection.pause("a")
-    client.connection.pause("b")
-    assert not client.socket.reading
-    client.connection.resume("a")
-    await turns()
-    assert not client.socket.reading
-    client.connection.resume("b")
-    await turns()
-    assert client.socket.reading
+    for _ in range(3):
+        client.connection.pause("a")
+        client.connection.pause("b")
+        assert not client.socket.reading
+        client.connection.resume("a")
+        await turns()
+        assert not client.socket.reading
+        client.connection.resume("b")
+        await turns()
+        assert client.socket.reading
 
 
 @in_fake_time
@@ -642,6 +644,21 @@ async def test_pongs_that_nobody_asked_for_are_ignored() -> None:
     await turns()
     assert client.handler.messages == ["a"]
     assert client.socket.writes == []
+
+
+@in_fake_time
+async def test_no_pong_goes_behind_a_close_frame() -> None:
+    """Though one was owed to a client that had taken nothing until then (RFC 6455 §5.5.1)."""
+    client = await open_native()
+    client.socket.room = 0
+    client.send("a")
+    await turns(1)
+    client.socket.receive(client_frame(PING, b"x"))
+    client.socket.drain()
+    client.connection.end("forced close")
+    client.socket.receive(client_frame(PING, b"y"))
+    await turns()
+    assert client.got == ["4a", close(1000)]
 
 
 @in_fake_time
@@ -926,6 +943,7 @@ async def test_a_client_that_breaks_the_protocol(data: bytes, code: int) -> None
         await turns(1)
     assert client.handler.messages == ["a"]
     assert client.got == [close(code)]
+    assert not client.socket.is_closing()
     assert not client.socket.errors
     client.socket.eof()
     await turns()

@@ -140,7 +140,9 @@ class NativeWebSocket(asyncio.Protocol):
         self._blocked = False  # the socket takes no more for now
         self._pong: bytes | None = None  # the answer to the last ping
         self._closing = False  # a close frame went out
-        self._broken = False  # the client broke the WebSocket protocol, or this side did: what else comes cannot be read
+        self._broken = (
+            False  # the client broke the WebSocket protocol, or this side did: what else comes cannot be read
+        )
         self._lost = False  # the socket is gone
         self._because = ""  # what the loop said when it went
         self._deadline: asyncio.TimerHandle | None = None
@@ -229,6 +231,8 @@ class NativeWebSocket(asyncio.Protocol):
                     break
             else:
                 self._unread = None
+            if writes:
+                self.write()
         except FrameError as error:
             self._unread = None
             self._fail(error)
@@ -236,16 +240,8 @@ class NativeWebSocket(asyncio.Protocol):
             self.give_up("Handling what a client sent failed", error)
         finally:
             self._reading = False
-            if writes:
-                self._write_at_once()
             if self._stopped:
                 self._go_on()
-
-    def _write_at_once(self) -> None:
-        try:
-            self.write()
-        except Exception as error:
-            self.give_up("Writing to a client failed", error)
 
     def _on_control(self, control: Control) -> None:
         if control.opcode == CLOSE:
@@ -319,7 +315,7 @@ class NativeWebSocket(asyncio.Protocol):
         if self._lost:
             self._unread = None
         elif self._reading:
-            self._write_at_once()  # answers to what came before: they are not to hang on how the bytes were parted
+            self.write()  # answers to what came before: they are not to hang on how the bytes were parted
         if self._closing or self._lost:
             return
         self._closing = True
