@@ -65,7 +65,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.connections.discard(self)
         self.disconnected = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "the app took the socket"})
-        take(socket, answer, self.connections)
+        try:
+            take(socket, answer, self.connections)
+        except BaseException:
+            socket.abort()
+            raise
 
     def on_task_complete(self, task: asyncio.Task[Any]) -> None:
         """The app has left the WebSocket."""

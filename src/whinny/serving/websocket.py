@@ -231,11 +231,11 @@ class WebSocketEndpoint:
 
         if self._native is None:
             self._native = NativePath(self._engine.options.max_http_buffer_size, self._shut_down)
-        transport = NativeWebSocket(self._native, socket, answer)
-        if self._engage(request, sid, transport):
-            transport.start(open_sockets)
-        else:
-            transport.refuse()
+        transport = NativeWebSocket(self._native, socket, answer, open_sockets)
+        engaged = self._engage(request, sid, transport)
+        transport.start()
+        if not engaged:
+            transport.close()
 
     def _engage(self, request: EngineRequest, sid: str, transport: AsgiWebSocket | NativeWebSocket) -> bool:
         """Give the transport its peer; False where the reference server accepts and closes again."""
