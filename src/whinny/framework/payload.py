@@ -20,7 +20,7 @@ from whinny.errors import ConfigurationError
 from whinny.framework.converter_errors import translate_msgspec, translate_pydantic
 from whinny.framework.schema import MOST_ERRORS, AjvError, SchemaValidator
 from whinny.framework.signatures import annotation_text
-from whinny.framework.straight import StraightDecoder, straight_decoder
+from whinny.framework.straight import StraightDecoder, is_alike, straight_decoder
 
 _NOTHING_ASKED: Final = (Any, object)
 
@@ -125,6 +125,8 @@ def _parts(annotation: Any) -> Iterable[Any]:
 def _by_msgspec(annotation: Any) -> Converter:
     members = _members(annotation)
     errors_of = _schema_errors(members)
+    # To be told of binary data and of keys that are no text takes msgspec more time than to convert a small payload.
+    convert_to = msgspec.convert if all(is_alike(member, text_keys=True) for member in members) else _convert
 
     def convert(value: Any) -> Converted:
         problem = ""
@@ -132,7 +134,7 @@ def _by_msgspec(annotation: Any) -> Converter:
             candidate = prepare(value)
             for member in members:
                 try:
-                    return Converted(_convert(candidate, member), [])
+                    return Converted(convert_to(candidate, member), [])
                 except msgspec.ValidationError as error:
                     if isinstance(error.__cause__, TypeError):  # a mistake in the type's __post_init__
                         raise error.__cause__ from None

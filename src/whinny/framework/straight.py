@@ -46,12 +46,17 @@ def straight_decoder(annotation: Any) -> StraightDecoder | None:
     It raises an error for all that the converter refuses, and for some that it takes. None for a type with which that
     is not certain, or which runs code of the app's own while it is decoded.
     """
+    return msgspec.json.Decoder(tuple[str, annotation]).decode if is_alike(annotation) else None
+
+
+def is_alike(annotation: Any, *, text_keys: bool = False) -> bool:
+    """Whether msgspec makes the same of JSON and of what was decoded; with `text_keys`, also if no key is converted."""
     try:
-        alike = all(map(_is_alike, _parts(inspect.type_info(annotation), set())))
-        decode = msgspec.json.Decoder(tuple[str, annotation]).decode
+        parts = list(_parts(inspect.type_info(annotation), set()))
     except Exception:  # nothing that msgspec decodes
-        return None
-    return decode if alike else None
+        return False
+    keys = (type(part.key_type) is inspect.StrType for part in parts if isinstance(part, inspect.DictType))
+    return all(map(_is_alike, parts)) and (not text_keys or all(keys))
 
 
 def _parts(part: Any, seen: set[int]) -> Iterator[Any]:
