@@ -160,7 +160,7 @@ class Model(pydantic.BaseModel):
     "annotation",
     [
         Any, object, list[object], bytes, bytearray, memoryview, dict[str, bytes], Decimal, list[Decimal], msgspec.Raw,
-        dict[tuple[int, int], int], Late, LateInside, list[LatePlain], Made, Asking, Model, Annotated[int, pydantic.Field(gt=3)], Row | Strict,
+        Late, LateInside, list[LatePlain], Made, Asking, Model, Annotated[int, pydantic.Field(gt=3)], Row | Strict,
     ],
 )  # fmt: skip
 def test_types_with_which_it_is_not_certain_are_converted(annotation: Any) -> None:
