@@ -234,7 +234,7 @@ struct link {
 
 struct client {
     struct link link, post;
-    bool upgraded, connected, stalled, gone, posting;
+    bool upgraded, stalled, posting, closing, gone;
     char sid[64];                /* polling: the session */
     struct buffer queue;         /* polling: packets for the next POST */
     int attachments;             /* binary messages that the packet before them still needs */
@@ -433,19 +433,29 @@ static void on_delivery(struct client *client)
     client->received++;
 }
 
+/* Close the WebSocket, once: as the official client does when it is disconnected, and when the server closes it. */
+static void leave(struct client *client)
+{
+    if (!client->closing)
+        append_frame(&client->link.out, 8, "\x03\xe8", 2);
+    client->closing = true;
+    flush(&client->link);
+}
+
 /* A message of Socket.IO: its type stands first. */
 static void on_message(struct client *client, const char *text, size_t length)
 {
     const char *end = text + length, *place = text + 1;
     char type = *text;
     if (type == '0') {
-        client->connected = true;
         run.connected++;
         record(&run.connecting, now() - client->sent_at[0]);
         return;
     }
-    if (type == '1')
-        return; /* the connection is closed next */
+    if (type == '1') {
+        leave(client);
+        return;
+    }
     if (type == '4')
         fail("the server refused a client: %.*s", (int)length, text);
     int attachments = 0;
@@ -519,7 +529,6 @@ static void on_packet(struct client *client, const char *text, size_t length)
 
 static void on_frame(struct client *client, int head, const char *bytes, size_t length)
 {
-    struct buffer *out = &client->link.out;
     switch (head) {
     case 0x81:
         on_packet(client, bytes, length);
@@ -527,12 +536,11 @@ static void on_frame(struct client *client, int head, const char *bytes, size_t 
     case 0x82:
         on_attachment(client, length, attachment.length);
         break;
-    case 0x88: /* close: answered in kind, then the server ends the connection */
-        append_frame(out, 8, bytes, length < 2 ? 0 : 2);
-        flush(&client->link);
+    case 0x88:
+        leave(client);
         break;
     case 0x89:
-        append_frame(out, 10, bytes, length);
+        append_frame(&client->link.out, 10, bytes, length);
         flush(&client->link);
         break;
     case 0x8a:
@@ -850,13 +858,11 @@ static void join_rooms(void)
     run.published = 0;
 }
 
-/* The last clients read no more; what the kernel takes for them is kept small. */
+/* The last clients read no more. */
 static void stall_clients(void)
 {
-    int small = 4096;
     for (int index = receivers(); index < options.clients; index++) {
         clients[index].stalled = true;
-        setsockopt(clients[index].link.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
         watch(&clients[index].link, EPOLL_CTL_MOD, 0);
     }
 }

@@ -1,1 +1,1 @@
-"""The servers that are compared: the same events in each, Whinny's with all that the framework has, the others' bare."""
+"""The servers that are compared, with the same events: Whinny's with all that the framework has, the others' bare."""
