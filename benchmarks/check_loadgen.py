@@ -2,9 +2,9 @@
 
     python -m benchmarks.check_loadgen path/to/other/loadgen.c
 
-The other one takes `-m MODE -n CLIENTS -P IN_FLIGHT -W IN_FLIGHT -p PORT -pid PID -t SECONDS`, has the modes echo, fanout
-and idle, and prints its figures in words, as in "server-cpu 26.10 us/req". Their ratios are printed; the server's time
-for an operation should agree within a tenth, since that depends on what is asked, not on who asks.
+The other one takes `-m MODE -n CLIENTS -P IN_FLIGHT -W IN_FLIGHT -p PORT -pid PID -t SECONDS`, has the modes echo,
+fanout and idle, and prints its figures in words, as in "server-cpu 26.10 us/req". Their ratios are printed; the
+server's time for an operation should agree within a tenth: it depends on what is asked, not on who asks.
 """
 
 from __future__ import annotations
@@ -12,92 +12,100 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.figures import figure_of
+from benchmarks.figures import figure_of, ratio
 from benchmarks.loadgen import build, load
+from benchmarks.measurements import ALL
 from benchmarks.processes import HERE, SERVERS, Server, running
 from benchmarks.tables import number, table
 
 PATIENCE: Final = 60.0
 
+CLIENTS: Final = 2000
+"""Few enough for the ports of the loopback interface: some load generators keep theirs for a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What both can do: their arguments, and where each figure is found in what the other and this one print."""
+
+    other: str
+    own: str
+    figures: dict[str, tuple[str, str]]
+
+
 MODES: Final = (
-    (
-        "echo, 100 clients",
+    Mode(
         "-m echo -n 100 -P 4",
         "--mode echo --clients 100 --in-flight 4",
-        r"server-cpu ([\d.]+) us/req",
-        "cpu_us",
+        {"echo, 100 clients, µs": (r"server-cpu ([\d.]+) us/req", "cpu_us")},
     ),
-    (
-        "broadcast to 1000",
+    Mode(
         "-m fanout -n 1000 -W 2",
         "--mode fanout --clients 1000 --in-flight 2",
-        r"server-cpu ([\d.]+) us/delivery",
-        "cpu_us",
+        {"broadcast to 1000, µs": (r"server-cpu ([\d.]+) us/delivery", "cpu_us")},
     ),
-    (
-        "connection",
-        "-m idle -n 5000",
-        "--mode idle --clients 5000",
-        r"server-cpu ([\d.]+) us/conn",
-        "connect.cpu_us",
-    ),
-    (
-        "memory, KiB",
-        "-m idle -n 5000",
-        "--mode idle --clients 5000",
-        r"rss/conn (-?[\d.]+) KiB",
-        "connect.rss_kib",
+    Mode(
+        f"-m idle -n {CLIENTS}",
+        f"--mode idle --clients {CLIENTS}",
+        {
+            "connection, µs": (r"server-cpu ([\d.]+) us/conn", "connect.cpu_us"),
+            "memory of a connection, KiB": (r"rss/conn (-?[\d.]+) KiB", "connect.rss_kib"),
+        },
     ),
 )
-"""What is compared: a name, the arguments of both, and where each one's figure is found."""
 
 
-def other_figure(program: Path, server: Server, arguments: str, pattern: str, seconds: str) -> float:
+def other_figures(program: Path, server: Server, mode: Mode, seconds: str) -> list[float]:
     """What the other load generator finds. Raises ValueError when it does not print it."""
     with running(server) as process:
-        command = [str(program), *arguments.split(), "-p", str(process.port), "-pid", str(process.pid), "-t", seconds]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    found = re.search(pattern, done.stdout)
-    if found is None:
-        raise ValueError(f"{' '.join(command)} printed no such figure:\n{done.stdout}{done.stderr}")
-    return float(found[1])
+        command = [str(program), *mode.other.split(), "-p", str(process.port), "-pid", str(process.pid), "-t", seconds]
+        printed = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE).stdout
+    found = [re.search(pattern, printed) for pattern, _ in mode.figures.values()]
+    if None in found:
+        raise ValueError(f"{' '.join(command)} printed {printed!r}")
+    return [float(match[1]) for match in found if match is not None]
 
 
-def own_figure(program: Path, server: Server, arguments: str, figure: str, seconds: str) -> float:
+def own_figures(program: Path, server: Server, mode: Mode, seconds: str) -> list[float]:
     """What the project's load generator finds."""
     with running(server) as process:
-        figures = load(program, process, [*arguments.split(), "--seconds", seconds, "--warmup", "1"])
-    value = figure_of(figures, figure)
-    if value is None:
-        raise ValueError(f"there is no figure {figure} in {figures}")
-    return value
+        figures = load(program, process, [*mode.own.split(), "--seconds", seconds, "--warmup", "1"])
+    return [figure_of(figures, name) or 0.0 for _, name in mode.figures.values()]
+
+
+def compare(own: Path, other: Path, server: Server, mode: Mode, rounds: int, seconds: str) -> list[list[str]]:
+    """A line for each figure: the medians of both, taken in turn, and their ratio."""
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(own_figures(own, server, mode, seconds))
+        theirs.append(other_figures(other, server, mode, seconds))
+    lines = []
+    for name, own_values, other_values in zip(
+        mode.figures, zip(*ours, strict=True), zip(*theirs, strict=True), strict=True
+    ):
+        mine, its = median(own_values), median(other_values)
+        lines.append([f"{server.title}: {name}", number(mine), number(its), number(ratio(mine, its))])
+    return lines
 
 
 def main() -> None:
-    """Compare, and print a table of both figures (medians) and their ratios."""
+    """Compare, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.check_loadgen", description=__doc__)
     parser.add_argument("other", type=Path, help="the C source of the other load generator")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", default="3")
-    parser.add_argument("--servers", nargs="+", default=["whinny", "node"])
+    parser.add_argument("--servers", nargs="+", default=["whinny", "node"], choices=ALL)
     options = parser.parse_args()
     own, other = build(HERE / "build"), build(HERE / "build" / "other", options.other, "-w")
     lines = []
     for server in (server for server in SERVERS if server.key in options.servers):
-        for name, other_arguments, own_arguments, pattern, figure in MODES:
-            pairs = [
-                (
-                    own_figure(own, server, own_arguments, figure, options.seconds),
-                    other_figure(other, server, other_arguments, pattern, options.seconds),
-                )
-                for _ in range(options.rounds)
-            ]
-            ours, theirs = (median(values) for values in zip(*pairs, strict=True))
-            lines.append([f"{server.title}: {name}", number(ours), number(theirs), number(ours / theirs)])
+        for mode in MODES:
+            lines += compare(own, other, server, mode, options.rounds, options.seconds)
     print(table(["", "this one", "the other", "ratio"], lines))
 
 

@@ -1,8 +1,9 @@
 /* The benchmarks' load generator: Socket.IO v5 clients over WebSocket or HTTP polling, all in one thread.
  *
- * It connects a number of clients to a server on the loopback interface, lets them work in one of the modes below, reads
- * from /proc what that cost the server's process (its children included), and prints one JSON object. An answer that is not
- * what the servers in servers/ give ends it with a message and the exit code 1: a figure is of work that was done rightly.
+ * It connects a number of clients to a server on the loopback interface, lets them work in one of the modes below,
+ * reads from /proc what that cost the server's process (its children included), and prints one JSON object. An answer
+ * that is not what the servers in servers/ give ends it with a message and the exit code 1: a figure is of work that was
+ * done rightly.
  *
  * Build: cc -O2 -Wall -Wextra -o loadgen loadgen.c        Options: loadgen --help
  */
@@ -453,6 +454,8 @@ static void on_message(struct client *client, const char *text, size_t length)
         return;
     }
     if (type == '1') {
+        if (!run.ending && !client->stalled)
+            fail("the server disconnected a client");
         leave(client);
         return;
     }
@@ -700,7 +703,7 @@ static void on_readable(struct link *link)
         return;
     consume(in, done);
     if ((size_t)count == room && in->capacity < READ_LIMIT)
-        reserve(in, in->capacity);
+        reserve(in, in->capacity + 1);
 }
 
 /* One turn of the loop: wait for at most so many milliseconds, and take what came. */
@@ -794,8 +797,9 @@ static struct span finish(struct span from)
 /* The figures of a span in which so many operations were done. */
 static void print_span(struct span span, long operations)
 {
-    printf(", \"seconds\": %.3f, \"operations\": %ld, \"rate\": %.1f, \"cpu_us\": %.3f, \"utilization\": %.3f", span.time,
-           operations, (double)operations / span.time, operations ? span.cpu * 1e6 / (double)operations : 0,
+    printf(", \"seconds\": %.3f, \"operations\": %ld, \"rate\": %.1f", span.time, operations,
+           (double)operations / span.time);
+    printf(", \"cpu_us\": %.3f, \"utilization\": %.3f", operations ? span.cpu * 1e6 / (double)operations : 0,
            span.cpu / span.time);
     printf(", \"p50_ms\": %.3f, \"p99_ms\": %.3f", percentile(&run.latency, 0.5), percentile(&run.latency, 0.99));
 }
@@ -966,8 +970,8 @@ static void measure_disconnect(void)
 /* ---- Options ---- */
 
 enum choice {
-    MODE = 1, PORT, PID, CLIENTS, IN_FLIGHT, SECONDS, WARMUP, SIZE, ATTACHMENT, EVENT, POLLING, ROOMS, STALLED, BROADCASTS,
-    EXCHANGES, CONCURRENCY, PATH, ZERO_MASK, SHOW_HELP
+    MODE = 1, PORT, PID, CLIENTS, IN_FLIGHT, SECONDS, WARMUP, SIZE, ATTACHMENT, EVENT, POLLING, ROOMS, STALLED,
+    BROADCASTS, EXCHANGES, CONCURRENCY, PATH, ZERO_MASK, SHOW_HELP
 };
 
 static const struct option LONG_OPTIONS[] = {

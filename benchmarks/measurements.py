@@ -48,9 +48,12 @@ def _fanout(key: str, clients: int, *more: str, servers: tuple[str, ...] = ALL) 
     return Measurement(key, ("--mode", "fanout", "--clients", str(clients), "--in-flight", "2", *more), servers)
 
 
+STALLED_LOAD: Final = ("--size", "65536", "--broadcasts", "1600")
+"""100 MB."""
+
+
 def _stalled(key: str, stalled: int) -> Measurement:
-    load = ("--size", "65536", "--broadcasts", "1600", "--stalled", str(stalled))
-    return _fanout(key, 10 + stalled, *load, servers=("whinny",))
+    return _fanout(key, 10 + stalled, *STALLED_LOAD, "--stalled", str(stalled), servers=("whinny",))
 
 
 RECEIVERS: Final = (10, 100, 1000, 5000)
@@ -70,6 +73,7 @@ MEASUREMENTS: Final = (
     *(Measurement(f"leave-{count}", ("--mode", "disconnect", "--clients", str(count)), PAIR) for count in LEAVING),
     _stalled("stalled-0", 0),
     _stalled("stalled-100", 100),
+    _fanout("reading-110", 110, *STALLED_LOAD, servers=("whinny",)),
     Measurement("heartbeats", ("--mode", "idle", "--clients", "5000", "--exchanges", "1"), ALL, seconds=30, rounds=1),
 )
 
@@ -105,17 +109,19 @@ RATES: Final = (
 
 GROWTH: Final = (
     *(Row(f"broadcast to {count}, per delivery", f"broadcast-{count}", CPU, "µs") for count in RECEIVERS),
-    *(Row(f"delivery to a room, of {count}", f"rooms-{count}", CPU, "µs") for count in ROOMS),
+    *(Row(f"delivery to a room, one of {count:,}", f"rooms-{count}", CPU, "µs") for count in ROOMS),
     *(Row(f"disconnecting {count} at once, each", f"leave-{count}", CPU, "µs") for count in LEAVING),
     *(Row(f"disconnecting {count} at once, all within", f"leave-{count}", "seconds", "ms", 1e3) for count in LEAVING),
 )
 """How cost grows with numbers."""
 
 STALLED: Final = (
-    Row("memory growth, nobody stalled", "stalled-0", "growth_kib", "MiB", 1 / 1024),
-    Row("memory growth, 100 stalled", "stalled-100", "growth_kib", "MiB", 1 / 1024),
-    Row("99 % of deliveries within, nobody stalled", "stalled-0", "p99_ms", "ms"),
-    Row("99 % of the others' deliveries within, 100 stalled", "stalled-100", "p99_ms", "ms"),
+    Row("memory growth, 10 clients", "stalled-0", "growth_kib", "MiB", 1 / 1024),
+    Row("the same, 110 clients", "reading-110", "growth_kib", "MiB", 1 / 1024),
+    Row("the same, 110 clients of which 100 stall", "stalled-100", "growth_kib", "MiB", 1 / 1024),
+    Row("99 % of deliveries within, 10 clients", "stalled-0", "p99_ms", "ms"),
+    Row("the same, 110 clients", "reading-110", "p99_ms", "ms"),
+    Row("the same, to the 10 of 110 that do not stall", "stalled-100", "p99_ms", "ms"),
     Row("clients disconnected for not reading", "stalled-100", "dropped", ""),
 )
 """100 MB are broadcast to 10 clients that read, and to 100 that do not."""

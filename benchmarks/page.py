@@ -6,9 +6,10 @@ import json
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.figures import Medians, Result
@@ -24,7 +25,7 @@ DOCS: Final = ROOT / "docs"
 BEGIN: Final = "<!-- figures: written by `make bench` -->"
 END: Final = "<!-- end of figures -->"
 
-PYTHON_PACKAGES: Final = ("whinny", "python-socketio", "uvicorn", "uvloop", "httptools", "websockets")
+PYTHON_PACKAGES: Final = ("whinny", "python-socketio", "uvicorn", "uvloop", "httptools", "websockets", "picows")
 NODE_PACKAGES: Final = ("socket.io", "bun", "@socket.io/bun-engine")
 
 
@@ -43,7 +44,8 @@ def _printed(*command: str) -> str:
 def _versions() -> Iterator[tuple[str, str]]:
     yield "Python", platform.python_version()
     for name in PYTHON_PACKAGES:
-        yield name, version(name)
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
     yield "Node", _printed("node", "--version").removeprefix("v")
     for name in NODE_PACKAGES:
         yield name, json.loads((HERE / "node_modules" / name / "package.json").read_text())["version"]

@@ -74,12 +74,19 @@ def _apart(places: Sequence[float], distance: float) -> list[float]:
     return moved
 
 
+def _round_step(highest: float) -> float:
+    """The step of an axis that has about four of them: 1, 2 or 5, times a power of ten."""
+    power: float = 10 ** math.floor(math.log10(highest / 4))
+    return next(step * power for step in (1, 2, 5, 10) if step * power * 4.5 >= highest)
+
+
 def _curves(medians: Medians, top: float) -> Iterator[str]:
     yield _text(MARGIN, top + 14, "delivery of a broadcast, by the number of receivers, µs", "panel")
     curves = {key: values for key in ORDER if (values := _curve_values(medians, key))}
     if not curves:
         return
     highest = max(value for values in curves.values() for _, value in values)
+    step = _round_step(highest)
     left, right, upper, lower = MARGIN + 40, WIDTH - MARGIN - 130, top + 34, top + CURVES - 30
     span = math.log(RECEIVERS[-1] / RECEIVERS[0])
 
@@ -89,16 +96,16 @@ def _curves(medians: Medians, top: float) -> Iterator[str]:
     def y(value: float) -> float:
         return lower - (lower - upper) * value / highest
 
-    for step in range(5):
-        value = highest * step / 4
+    for value in (step * count for count in range(int(highest / step) + 1)):
         yield f'<line class="rule" x1="{left}" x2="{right}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
-        yield _text(left - 8, y(value) + 4, number(value) if step else "0", "quiet", "end")
+        yield _text(left - 8, y(value) + 4, f"{value:g}", "quiet", "end")
     for count in RECEIVERS:
         yield _text(x(count), lower + 20, f"{count}", "quiet", "middle")
     ends = sorted((y(values[-1][1]), key) for key, values in curves.items())
     for (_, key), label in zip(ends, _apart([place for place, _ in ends], 15), strict=True):
         yield _curve(key, [(x(count), y(value)) for count, value in curves[key]])
-        yield _text(right + 12, label + 4, SERVERS[key], "" if key == "whinny" else "quiet")
+        yield f'<circle class="{key} dot" cx="{right + 18}" cy="{label:.1f}" r="3.5"/>'
+        yield _text(right + 28, label + 4, SERVERS[key], "" if key == "whinny" else "quiet")
 
 
 def _curve(key: str, points: Sequence[tuple[float, float]]) -> str:
