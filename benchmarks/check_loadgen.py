@@ -20,7 +20,7 @@ from typing import Final
 from benchmarks.figures import figure_of, ratio
 from benchmarks.loadgen import build, load
 from benchmarks.measurements import ALL
-from benchmarks.processes import HERE, SERVERS, Server, running
+from benchmarks.processes import HERE, SERVERS, Running, Server, running
 from benchmarks.tables import number, table
 
 PATIENCE: Final = 60.0
@@ -36,6 +36,8 @@ class Mode:
     other: str
     own: str
     figures: dict[str, tuple[str, str]]
+    fresh: bool = False
+    """Whether each needs a server that has not served yet."""
 
 
 MODES: Final = (
@@ -56,40 +58,44 @@ MODES: Final = (
             "connection, µs": (r"server-cpu ([\d.]+) us/conn", "connect.cpu_us"),
             "memory of a connection, KiB": (r"rss/conn (-?[\d.]+) KiB", "connect.rss_kib"),
         },
+        fresh=True,
     ),
 )
 
 
-def other_figures(program: Path, server: Server, mode: Mode, seconds: str) -> list[float]:
+def other_figures(program: Path, server: Running, mode: Mode, seconds: str) -> list[float]:
     """What the other load generator finds. Raises ValueError when it does not print it."""
-    with running(server) as process:
-        command = [str(program), *mode.other.split(), "-p", str(process.port), "-pid", str(process.pid), "-t", seconds]
-        printed = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE).stdout
+    command = [str(program), *mode.other.split(), "-p", str(server.port), "-pid", str(server.pid), "-t", seconds]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE).stdout
     found = [re.search(pattern, printed) for pattern, _ in mode.figures.values()]
     if None in found:
         raise ValueError(f"{' '.join(command)} printed {printed!r}")
     return [float(match[1]) for match in found if match is not None]
 
 
-def own_figures(program: Path, server: Server, mode: Mode, seconds: str) -> list[float]:
+def own_figures(program: Path, server: Running, mode: Mode, seconds: str) -> list[float]:
     """What the project's load generator finds."""
-    with running(server) as process:
-        figures = load(program, process, [*mode.own.split(), "--seconds", seconds, "--warmup", "1"])
+    figures = load(program, server, [*mode.own.split(), "--seconds", seconds, "--warmup", "1"])
     return [figure_of(figures, name) or 0.0 for _, name in mode.figures.values()]
 
 
+def pair(own: Path, other: Path, server: Server, mode: Mode, seconds: str) -> tuple[list[float], list[float]]:
+    """The figures of both, one right after the other."""
+    with running(server) as process:
+        ours = own_figures(own, process, mode, seconds)
+        if not mode.fresh:
+            return ours, other_figures(other, process, mode, seconds)
+    with running(server) as process:
+        return ours, other_figures(other, process, mode, seconds)
+
+
 def compare(own: Path, other: Path, server: Server, mode: Mode, rounds: int, seconds: str) -> list[list[str]]:
-    """A line for each figure: the medians of both, taken in turn, and their ratio."""
-    ours, theirs = [], []
-    for _ in range(rounds):
-        ours.append(own_figures(own, server, mode, seconds))
-        theirs.append(other_figures(other, server, mode, seconds))
+    """A line for each figure: the medians of both, and their ratio."""
+    pairs = [pair(own, other, server, mode, seconds) for _ in range(rounds)]
     lines = []
-    for name, own_values, other_values in zip(
-        mode.figures, zip(*ours, strict=True), zip(*theirs, strict=True), strict=True
-    ):
-        mine, its = median(own_values), median(other_values)
-        lines.append([f"{server.title}: {name}", number(mine), number(its), number(ratio(mine, its))])
+    for place, name in enumerate(mode.figures):
+        ours, theirs = (median(figures[which][place] for figures in pairs) for which in (0, 1))
+        lines.append([f"{server.title}: {name}", number(ours), number(theirs), number(ratio(ours, theirs))])
     return lines
 
 
