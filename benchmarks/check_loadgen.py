@@ -80,8 +80,10 @@ def own_figures(program: Path, server: Running, mode: Mode, seconds: str) -> lis
 
 
 def pair(own: Path, other: Path, server: Server, mode: Mode, seconds: str) -> tuple[list[float], list[float]]:
-    """The figures of both, one right after the other."""
+    """The figures of both, one right after the other, on a server that is warm."""
     with running(server) as process:
+        if not mode.fresh:
+            own_figures(own, process, mode, seconds)
         ours = own_figures(own, process, mode, seconds)
         if not mode.fresh:
             return ours, other_figures(other, process, mode, seconds)
