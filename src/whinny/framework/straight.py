@@ -46,10 +46,7 @@ def straight_decoder(annotation: Any) -> StraightDecoder | None:
     It raises an error for all that the converter refuses, and for some that it takes. None for a type with which that
     is not certain, or which runs code of the app's own while it is decoded.
     """
-    try:
-        return msgspec.json.Decoder(tuple[str, annotation]).decode if is_alike(annotation) else None
-    except TypeError:  # a dict whose keys JSON cannot have
-        return None
+    return msgspec.json.Decoder(tuple[str, annotation]).decode if is_alike(annotation) else None
 
 
 def is_alike(annotation: Any, *, text_keys: bool = False) -> bool:
