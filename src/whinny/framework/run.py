@@ -27,11 +27,13 @@ class Run(Struct, eq=False):
 
     in_task: bool
 
-    async def settle(self, awaitable: Awaitable[Any]) -> Any:
-        """Await, in a task."""
-        if not self.in_task:
-            await _enter_task()
-            self.in_task = True
+    def settle(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        """What to await for it: the same in a task."""
+        return awaitable if self.in_task else self._settle_in_task(awaitable)
+
+    async def _settle_in_task(self, awaitable: Awaitable[Any]) -> Any:
+        await _enter_task()
+        self.in_task = True
         return await awaitable
 
     def own_error(self, error: BaseException) -> Exception:
