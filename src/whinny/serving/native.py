@@ -24,6 +24,7 @@ from whinny.serving.frames import (
     close_frame,
     frame,
 )
+from whinny.serving.outbox import Outbox
 
 if TYPE_CHECKING:
     from whinny.engine import Packet, Peer, Transport, TransportName
@@ -40,39 +41,14 @@ AT_ONCE: Final = 100
 
 
 class NativePath:
-    """What all native WebSockets of an app share. `limit`: bytes of a message; `shut_down`: the server ends.
+    """What all native WebSockets of an app share. `limit`: bytes of a message; `shut_down`: the server ends."""
 
-    What is sent to them in one turn of the event loop is written at its end, for each in one piece. Answers wait for it
-    too: many writes in a row cost much less than reads and writes by turns, each of which may wake up a client.
-    """
-
-    __slots__ = ("_loop", "_woken", "limit", "shut_down")
+    __slots__ = ("limit", "outbox", "shut_down")
 
     def __init__(self, limit: int, shut_down: Callable[[], None]) -> None:
         self.limit = limit
         self.shut_down = shut_down
-        self._loop = asyncio.get_running_loop()
-        self._woken: list[NativeWebSocket] = []
-
-    def enter(self) -> None:
-        """A WebSocket of this event loop comes; what an earlier loop has left undone is forgotten."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._loop, self._woken = loop, []
-
-    def wake(self, websocket: NativeWebSocket) -> None:
-        """Let it write when this turn ends."""
-        if not self._woken:
-            self._loop.call_soon(self._write)
-        self._woken.append(websocket)
-
-    def _write(self) -> None:
-        woken, self._woken = self._woken, []
-        for websocket in woken:
-            try:
-                websocket.write()
-            except Exception as error:  # one client's trouble is not to be that of the others
-                websocket.give_up("Writing to a client failed", error)
+        self.outbox = Outbox(in_task=False)
 
 
 class _Nobody:
@@ -125,7 +101,7 @@ class NativeWebSocket(asyncio.Protocol):
     peer: Peer
 
     def __init__(self, path: NativePath, socket: asyncio.Transport, answer: bytes, open_sockets: OpenSockets) -> None:
-        path.enter()
+        path.outbox.enter()
         self.peer = _NOBODY
         self._path = path
         self._socket = socket
@@ -165,7 +141,7 @@ class NativeWebSocket(asyncio.Protocol):
         """Write at the end of this turn of the event loop."""
         if not self._woken:
             self._woken = True
-            self._path.wake(self)
+            self._path.outbox.wake(self)
 
     def write(self) -> None:
         """Write all that waits, if the socket takes it."""
@@ -231,7 +207,8 @@ class NativeWebSocket(asyncio.Protocol):
             self._unread = None
             self._fail(error)
         except Exception as error:
-            self.give_up("Handling what a client sent failed", error)
+            log_error(log, "Handling what a client sent failed", error=error)
+            self.drop()
         finally:
             self._reading = False
             if self._stopped:
@@ -315,17 +292,12 @@ class NativeWebSocket(asyncio.Protocol):
         self._closing = True
         self._socket.write(close_frame(code))
         self.resume()
-        self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self.abort)
+        self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self.drop)
 
-    def abort(self) -> None:
-        """Drop the socket, and what waits for the client."""
-        self._socket.abort()
-
-    def give_up(self, message: str, error: Exception) -> None:
-        """Something is wrong on this side: log it, and drop the socket."""
-        log_error(log, message, error=error)
+    def drop(self) -> None:
+        """Let go of the socket at once, with what waits for the client and what it has sent."""
         self._broken, self._unread = True, None
-        self.abort()
+        self._socket.abort()
 
     def shutdown(self) -> None:
         """The ASGI server ends."""

@@ -1,7 +1,6 @@
 """WebSockets by ASGI: a transport over `receive` and `send`.
 
-One coroutine a connection reads, and writes what its own messages led to; a task is made only when something else is
-to be written.
+One coroutine a connection reads. What is to be written goes out by one task for all connections, when the loop turns.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from types import coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whinny.engine import EngineRequest, Gate, Rejection
+from whinny.serving.outbox import Outbox
 from whinny.serving.types import SOCKET_EXTENSION
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class AsgiWebSocket:
         "_flushing",
         "_gate",
         "_handler",
+        "_outbox",
         "_send",
         "_writer",
         "peer",
@@ -47,7 +48,9 @@ class AsgiWebSocket:
     name: ClassVar[TransportName] = "websocket"
     peer: Peer
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, outbox: Outbox, send: Send) -> None:
+        outbox.enter()
+        self._outbox = outbox
         self._send = send
         self._flushing = False  # somebody writes, or is about to
         self._blocked = False  # a write waits for the client
@@ -66,16 +69,13 @@ class AsgiWebSocket:
         return not self._blocked
 
     def wake(self) -> None:
-        """Write in a task, unless somebody writes already."""
+        """Write when the loop turns, unless somebody writes already."""
         if not self._flushing and not self._closed:
-            self._start_writer()
+            self._flushing = True
+            self._outbox.wake(self)
 
-    def _start_writer(self) -> None:
-        self._flushing = True
-        self._writer = asyncio.get_running_loop().create_task(self._flush())
-
-    def _write_now(self) -> None:
-        """Write without a task; only when the client does not take it all, the rest is left to one."""
+    def write(self) -> None:
+        """Write in the task that runs; what the client does not take at once is left to one of its own."""
         writing = self._flush()
         try:
             waiting_for = writing.send(None)
@@ -108,10 +108,12 @@ class AsgiWebSocket:
         self._close_code = code
         self._gate.open(for_good=True)
         if not self._flushing:
-            self._start_writer()
-        self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self._drop)
+            self._flushing = True
+            self._outbox.wake(self)
+        self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self.drop)
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Let go of the WebSocket at once: its server does so when the app leaves it."""
         for task in (self._writer, self._handler):
             if task is not None and not task.done():
                 task.cancel()
@@ -133,14 +135,7 @@ class AsgiWebSocket:
                     self.close(MESSAGE_TOO_BIG)
                     self.peer.lost(self, "transport error", "the message is larger than max_http_buffer_size")
                     continue
-                if self._flushing:
-                    self.peer.receive(wire)
-                else:
-                    self._flushing = True
-                    try:
-                        self.peer.receive(wire)
-                    finally:
-                        self._write_now()
+                self.peer.receive(wire)
                 if self._gate.is_shut:
                     await self._gate.wait()
         except asyncio.CancelledError:
@@ -198,10 +193,11 @@ def _too_large(wire: str | bytes, limit: int) -> bool:
 class WebSocketEndpoint:
     """Serves the WebSocket handshakes that a server's engine has verified."""
 
-    __slots__ = ("_engine", "_native", "_shut_down")
+    __slots__ = ("_asgi", "_engine", "_native", "_shut_down")
 
     def __init__(self, server: Server) -> None:
         self._engine = server.engine
+        self._asgi = Outbox(in_task=True)
         self._shut_down = server.begin_close
         self._native: NativePath | None = None  # made when an ASGI server offers a socket
 
@@ -219,7 +215,7 @@ class WebSocketEndpoint:
         await send({"type": "websocket.accept", "headers": headers})
         if ask_for_socket is not None:
             return
-        if not self._engage(request, sid, transport := AsgiWebSocket(send)):
+        if not self._engage(request, sid, transport := AsgiWebSocket(self._asgi, send)):
             await send({"type": "websocket.close", "code": 1000})
             return
         await transport.read(receive, self._engine.options.max_http_buffer_size)
