@@ -7,7 +7,7 @@ for the socket (`SOCKET_EXTENSION`) has it from the accept on; every other WebSo
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from websockets.http11 import Request
 
     from whinny.serving.types import TakeSocket
+
+EXTENSIONS: Final = "Sec-WebSocket-Extensions"
 
 DRAIN_TIMEOUT: Final = 5.0
 """Seconds in which a client must take what is left for it once the app is done with its WebSocket."""
@@ -30,6 +32,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """
 
     _take: TakeSocket | None = None
+    _early: bytes | None = None  # what the client sent before it was let in
 
     def handle_connect(self, event: Request) -> None:
         """The request of the handshake came."""
@@ -37,22 +40,47 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.tasks and (scope := getattr(self, "scope", None)) is not None:
             scope["extensions"][SOCKET_EXTENSION] = self._give_to
 
+            self._early = b""
+
     def _give_to(self, take: TakeSocket) -> None:
         self._take = take
 
+    def data_received(self, data: bytes) -> None:
+        """Bytes came. Those of a client that does not wait for its answer are kept for whoever reads it then."""
+        if self._early is None:
+            super().data_received(data)
+        else:
+            self._early += data
+            self.transport.pause_reading()
+
     async def send(self, message: ASGISendEvent) -> None:
         """ASGI's `send`."""
+        accepted = message["type"] == "websocket.accept"
+        if accepted and self._take is not None and EXTENSIONS in self.response.headers:
+            del self.response.headers[EXTENSIONS]  # on the native path there is no permessage-deflate
         await super().send(message)
-        if self._take is not None and message["type"] == "websocket.accept" and not self.transport.is_closing():
+        if accepted and self._take is not None and not self.transport.is_closing():
             self._hand_over(self._take)
+        elif early := self._read_on():
+            self.data_received(early)
+
+    def _read_on(self) -> bytes | None:
+        early, self._early = self._early, None
+        if not early or self.transport.is_closing():
+            return None
+        self.transport.resume_reading()
+        return early
 
     def _hand_over(self, take: TakeSocket) -> None:
         self.stop_keepalive()
         self.connections.discard(self)
+        early = self._read_on()
         socket, self.transport = self.transport, _HandedOver()
         self.disconnected = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "handed over"})
         take(socket, self.connections)
+        if early:
+            cast("asyncio.Protocol", socket.get_protocol()).data_received(early)
 
     def on_task_complete(self, task: asyncio.Task[Any]) -> None:
         """The app has left the WebSocket."""
