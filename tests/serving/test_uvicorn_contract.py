@@ -1,6 +1,6 @@
 """What Whinny's WebSocket class and uvicorn expect of each other, in servers of every kind that uvicorn can be.
 
-Each of uvicorn's HTTP protocols hands a WebSocket over in code of its own, and each event loop has transports of its own.
+Each of uvicorn's HTTP protocols hands a WebSocket over in code of its own, and each event loop has its own transports.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvicorn
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
@@ -187,7 +188,7 @@ async def test_bytes_before_the_accept(server_of: ServerOf) -> None:
     server = server_of("app")
     async with Wire(server.url) as wire:
         connection = await wire.write("GET", headers=UPGRADE, transport="websocket", mark="slow")
-        await wait_for(server, "EIO=4&transport=websocket&mark=slow waits")
+        await asyncio.to_thread(server.wait_for, "EIO=4&transport=websocket&mark=slow waits")
         connection.write(masked(b"40"))
         assert (await connection.reply()).status == 101
         assert (await frame_from(connection.reader)).startswith(b'0{"sid"')
@@ -220,15 +221,8 @@ async def test_middleware_around(server_of: ServerOf) -> None:
         client = await wire.websocket(query={"mark": "over"})
         await client.connect()
         line = "/socket.io/ EIO=4&transport=websocket&mark=over saw websocket.connect websocket.accept."
-        await wait_for(server, line)
+        await asyncio.to_thread(server.wait_for, line)
         assert await client.is_served()
-
-
-async def wait_for(server: ServerProcess, words: str, within: float = 8) -> None:
-    """Wait until the server has printed this."""
-    async with asyncio.timeout(within):
-        while words not in server.log:
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("path", ["/socket.io/?EIO=4&transport=websocket&middleware=", "/echo?middleware="])
@@ -291,7 +285,7 @@ async def test_other_websockets(path: str, compression: str | None, server: Serv
         assert offered == (compression is not None)
         await echoes(websocket)
         await websocket.close(4321)
-    await wait_for(server, "the echo heard 4321")
+    await asyncio.to_thread(server.wait_for, "the echo heard 4321")
 
 
 async def test_subprotocols_of_other_websockets(server: ServerProcess) -> None:
@@ -504,7 +498,7 @@ async def test_what_is_relied_on_after_the_accept() -> None:
         handshake.protocol.disconnected = True
         handshake.protocol.queue.put_nowait({"type": "websocket.disconnect", "code": 1000})
         heard.append(await receive())
-        with pytest.raises(OSError):
+        with pytest.raises(ClientDisconnected):
             await send({"type": "websocket.send", "text": "x"})
 
     handshake = Handshake(app)

@@ -88,6 +88,13 @@ class ServerProcess:
                 raise RuntimeError(f"the server did not answer within {timeout} s:\n{self.log}")
             time.sleep(0.02)
 
+    def wait_for(self, words: str, within: float = 10) -> None:
+        """Wait until the server has printed this."""
+        end = time.monotonic() + within
+        while words not in self.log:
+            assert time.monotonic() < end, self.log
+            time.sleep(0.01)
+
     def stop(self, sig: signal.Signals = signal.SIGTERM, timeout: float = 20) -> float:
         """Send `sig`, wait for the end and return how many seconds it took. No worker of it is left behind."""
         began = time.monotonic()
