@@ -103,6 +103,7 @@ class PressureController(SocketIOController):
     @event_name("large")
     def large(self, ctx: WebsocketContext, payload: int) -> None:
         ctx.socket.emit("large", b"x" * payload)
+        print("a large message")
 
     @event_name("arrive")
     def arrive(self, ctx: WebsocketContext, payload: int, *more: Any) -> None:

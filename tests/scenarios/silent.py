@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 from base64 import b64encode
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,7 +32,7 @@ class SilentClient:
             f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: Upgrade\r\n"
             f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
         )
-        self._unread = b""
+        self._unread = bytearray()
         head = self._until(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), head
         assert self.receive().startswith(b"0{")
@@ -69,13 +68,9 @@ class SilentClient:
             size = int.from_bytes(self._exactly(8), "big")
         return self._exactly(size)
 
-    def rest(self) -> int:
-        """How many bytes still come until the connection is over, cut or closed."""
-        count = len(self._unread)
-        with suppress(ConnectionError, ssl.SSLError):
-            while data := self._socket.recv(65536):
-                count += len(data)
-        return count
+    def answer_close(self) -> None:
+        """Send a close frame."""
+        self._socket.sendall(b"\x88\x80\x00\x00\x00\x00")
 
     def _exactly(self, size: int) -> bytes:
         while len(self._unread) < size:
@@ -83,7 +78,8 @@ class SilentClient:
             if not data:
                 raise ConnectionResetError("the server has ended the connection")
             self._unread += data
-        part, self._unread = self._unread[:size], self._unread[size:]
+        part = bytes(self._unread[:size])
+        del self._unread[:size]
         return part
 
     def _until(self, mark: bytes) -> bytes:
