@@ -18,7 +18,7 @@ from starlette.routing import Mount, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from apps.wire import WireController
-from whinny import ServerOptions, ServiceManager, WebsocketContext, WebsocketResponse, event_name
+from whinny import ServerOptions, ServiceManager, WebsocketContext, WebsocketResponse, WsServer, dependency, event_name
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -88,7 +88,13 @@ api.mount("/starlette", Starlette(routes=[Mount("/", routes=[WebSocketRoute("/ec
 
 
 class ContractController(WireController):
+    ws_server = dependency(WsServer)
     options = ServerOptions(cookie=True)
+
+    @event_name("connections")
+    def connections(self, ctx: WebsocketContext) -> WebsocketResponse:
+        """How many the server has."""
+        return WebsocketResponse(len(self.ws_server.io.engine.connections))
 
     @event_name("transport")
     def transport(self, ctx: WebsocketContext) -> WebsocketResponse:

@@ -25,6 +25,11 @@ class Running:
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.task = asyncio.create_task(self.server.serve([self.listener]))
 
+    async def empty(self) -> None:
+        """Wait until it has no connections."""
+        while self.server.server_state.connections:  # noqa: ASYNC110  # it is uvicorn's table, which tells nobody
+            await asyncio.sleep(0.005)
+
     async def stop(self, within: float = 10) -> float:
         """Tell it to end; how many seconds that took."""
         began = asyncio.get_running_loop().time()

@@ -10,7 +10,7 @@ import inspect
 import json
 import signal
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,8 +22,10 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from serving.in_process import running
 from support.servers import NATIVE, ServerProcess, environment, free_port, serve
-from whinny.serving.uvicorn import EXTENSIONS
+from whinny.serving.types import SOCKET_EXTENSION
+from whinny.serving.uvicorn import EXTENSIONS, WebSocketProtocol
 from wire.raw import NOBODY, UPGRADE, Wire
 
 if TYPE_CHECKING:
@@ -207,6 +209,23 @@ async def frame_from(reader: asyncio.StreamReader) -> bytes:
         if size == 126:
             size = int.from_bytes(await reader.readexactly(2), "big")
         return await reader.readexactly(size)
+
+
+async def test_a_client_that_goes_before_the_accept(server_of: ServerOf) -> None:
+    """It is gone when the app lets it in, whether it says so or not; nothing of it stays."""
+    server = server_of("app")
+    async with Wire(server.url) as wire:
+        for number, last_words in enumerate((b"", masked(b"40"))):
+            connection = await wire.write("GET", headers=UPGRADE, transport="websocket", mark=f"slow{number}")
+            await asyncio.to_thread(server.wait_for, f"mark=slow{number} waits")
+            connection.write(last_words)
+            await connection.writer.drain()
+            connection.writer.transport.abort()
+            await asyncio.to_thread(server.wait_for, f"mark=slow{number} saw websocket.connect websocket.accept.")
+        client = await wire.websocket()
+        await client.connect()
+        answer = await client.ask('420["connections"]')
+        assert answer == '430[{"status":"ok","data":1}]'
 
 
 # middleware
@@ -427,13 +446,15 @@ REQUEST = "GET /a?b=c HTTP/1.1\r\nhost: here\r\n" + "".join(f"{name}: {value}\r\
 
 
 class Handshake:
-    """One handshake with uvicorn's own class; `app` is the ASGI app."""
+    """One handshake with uvicorn's own class, or another `kind`; `app` is the ASGI app."""
 
-    def __init__(self, app: Any, offer: str = "") -> None:
+    def __init__(
+        self, app: Any, offer: str = "", kind: type[WebSocketsSansIOProtocol] = WebSocketsSansIOProtocol
+    ) -> None:
         config = Config(app, log_config=None, lifespan="off")
         config.load()
         self.state = ServerState()
-        self.protocol = WebSocketsSansIOProtocol(config=config, server_state=self.state, app_state={})
+        self.protocol = kind(config=config, server_state=self.state, app_state={})
         self.socket = Socket()
         self.protocol.connection_made(self.socket)
         self.protocol.data_received(f"{REQUEST}{offer}\r\n".encode())
@@ -512,3 +533,56 @@ def test_the_server_tells_its_connections_of_the_end() -> None:
     source = inspect.getsource(uvicorn.Server)
     assert "self.server_state.connections" in source
     assert "connection.shutdown()" in source
+
+
+# the sockets that are nobody's
+
+
+async def test_a_socket_that_is_taken_badly() -> None:
+    """Where the app fails while it takes the socket, it is dropped."""
+
+    def take(socket: Any, open_sockets: Any) -> None:
+        raise ValueError("the app fails")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        scope["extensions"][SOCKET_EXTENSION](take)
+        await send({"type": "websocket.accept"})
+
+    handshake = Handshake(app, kind=WebSocketProtocol)
+    await handshake.over()
+    assert handshake.socket.closed
+
+
+class Endpoint:
+    """Sends more than the system's buffers hold, and is done."""
+
+    SIZE = 20_000_000
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "bytes": b"x" * self.SIZE})
+
+
+async def test_a_client_that_reads_slowly_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets all that was sent, in as much time as it takes; one that reads nothing is cut off."""
+    monkeypatch.setattr("whinny.serving.uvicorn.DRAIN_TIMEOUT", 0.3)
+    async with running(Endpoint(), lifespan="off") as host:
+        port = host.listener.getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=65536)
+        idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        for each in (writer, idle_writer):
+            each.write(f"{REQUEST}\r\n".encode())
+        read = 0
+        while data := await reader.read(200_000):
+            read += len(data)
+            await asyncio.sleep(0.01)
+        assert read > Endpoint.SIZE
+        async with asyncio.timeout(10):
+            await host.empty()
+        with suppress(ConnectionError):
+            assert len(await idle_reader.read()) < Endpoint.SIZE
+        writer.close()
+        idle_writer.close()

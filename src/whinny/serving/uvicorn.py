@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EXTENSIONS: Final = "Sec-WebSocket-Extensions"
 
 DRAIN_TIMEOUT: Final = 5.0
-"""Seconds in which a client must take what is left for it once the app is done with its WebSocket."""
+"""Seconds in which a client must take a part of what is left for it once the app is done with its WebSocket."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -78,7 +78,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         socket, self.transport = self.transport, _HandedOver()
         self.disconnected = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "handed over"})
-        take(socket, self.connections)
+        try:
+            take(socket, self.connections)
+        except BaseException:
+            socket.abort()  # nobody else would
+            raise
         if early:
             cast("asyncio.Protocol", socket.get_protocol()).data_received(early)
 
@@ -86,7 +90,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The app has left the WebSocket."""
         super().on_task_complete(task)
         if not isinstance(self.transport, _HandedOver):
-            self.loop.call_later(DRAIN_TIMEOUT, self.transport.abort)
+            self._drain()
+
+    def _drain(self, left: int | None = None) -> None:
+        """Drop the socket when the client has taken nothing for a while; `left` is what waited for it before."""
+        if self.disconnected:
+            return
+        waiting = self.transport.get_write_buffer_size()
+        if left is None or 0 < waiting < left:
+            self.loop.call_later(DRAIN_TIMEOUT, self._drain, waiting)
+        else:
+            self.transport.abort()
 
 
 class _HandedOver(asyncio.Transport):
