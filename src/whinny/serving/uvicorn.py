@@ -39,7 +39,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.tasks and (scope := getattr(self, "scope", None)) is not None:
             scope["extensions"][SOCKET_EXTENSION] = self._give_to
-
             self._early = b""
 
     def _give_to(self, take: TakeSocket) -> None:
@@ -61,7 +60,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if accepted and self._take is not None and not self.transport.is_closing():
             self._hand_over(self._take)
-        elif early := self._read_on():
+        elif self._early is not None and (early := self._read_on()):
             self.data_received(early)
 
     def _read_on(self) -> bytes | None:
