@@ -49,7 +49,7 @@ def running(command: str, folder: Path) -> Iterator[ServerProcess]:
         words += ["--port", str(port)] if program == "uvicorn" else ["--bind", f"127.0.0.1:{port}"]
     path = os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
     argv = [sys.executable, "-m", program, *words[1:]]
-    server = ServerProcess(port, argv, environment(more) | {"PYTHONPATH": path})
+    server = ServerProcess(port, argv, environment(more) | {"PYTHONPATH": path, "HOME": str(folder)})
     try:
         server.start()
         yield server

@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from serving.in_process import running
 from support.servers import NATIVE, ServerProcess, environment, free_port, serve
+from whinny import ServiceManager, SocketIOController, WebsocketContext, WebsocketResponse, event_name
 from whinny.serving.types import SOCKET_EXTENSION
 from whinny.serving.uvicorn import EXTENSIONS, WebSocketProtocol
 from wire.raw import NOBODY, UPGRADE, Wire
@@ -39,6 +40,12 @@ HTTP = ["h11", "httptools", "zttp"]
 LOOPS = ["asyncio", "uvloop"]
 NATIVELY = "NativeWebSocket"
 BY_ASGI = "AsgiWebSocket"
+
+
+class PlainController(SocketIOController):
+    @event_name("echo")
+    def echo(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return WebsocketResponse(ctx.payload)
 
 
 @pytest.fixture(scope="module", params=[f"{http} {loop}" for http in HTTP for loop in LOOPS])
@@ -533,6 +540,67 @@ def test_the_server_tells_its_connections_of_the_end() -> None:
     source = inspect.getsource(uvicorn.Server)
     assert "self.server_state.connections" in source
     assert "connection.shutdown()" in source
+
+
+# middleware that goes on after the accept
+
+
+async def fails(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Fails when the endpoint is done."""
+    await app(scope, receive, send)
+    raise ValueError("a middleware fails")
+
+
+async def goes_on(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Receives and sends when the endpoint is done: the client is gone, as far as it is concerned."""
+    await app(scope, receive, send)
+    assert (await receive())["type"] == "websocket.disconnect"
+    with pytest.raises(ClientDisconnected):
+        await send({"type": "websocket.send", "text": "for nobody"})
+
+
+async def sends_more(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Sends a greeting behind the accept."""
+
+    async def greet(message: Any) -> None:
+        await send(message)
+        await send({"type": "websocket.send", "text": "for nobody"})
+
+    await app(scope, receive, greet)
+
+
+async def sends_later(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Passes messages on when the endpoint is done."""
+    messages: list[Any] = []
+
+    async def keep(message: Any) -> None:
+        messages.append(message)
+
+    await app(scope, receive, keep)
+    for message in messages:
+        await send(message)
+
+
+async def hides_the_offer(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Knows the extensions of the specification only."""
+    await app({**scope, "extensions": {"websocket.http.response": {}}}, receive, send)
+
+
+@pytest.mark.parametrize("middleware", [fails, goes_on, sends_more, sends_later, hides_the_offer])
+async def test_middleware_after_the_accept(middleware: Any) -> None:
+    """Whatever it does then, the client is served; natively, unless the app could not ask for the socket."""
+    inner = ServiceManager().get(PlainController).attach()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await (middleware(inner, scope, receive, send) if scope["type"] == "websocket" else inner(scope, receive, send))
+
+    async with running(app) as host, Wire(host.url) as wire:
+        client = await wire.websocket()
+        await client.connect()
+        assert await client.ask('420["echo","hello"]') == '430[{"status":"ok","data":"hello"}]'
+        [connection] = inner.server.engine.connections.values()
+        assert type(connection.transport).__name__ == (BY_ASGI if middleware is hides_the_offer else NATIVELY)
+        await client.connection.close()
 
 
 # the sockets that are nobody's
