@@ -1,8 +1,8 @@
-# demo and test work from a bare clone; see scripts/setup for what they install.
+# demo, test and bench work from a bare clone; see scripts/setup for what they install.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format
+.PHONY: demo test bench check format
 
 demo:
 	@PYTHON=$(PYTHON) scripts/setup demo
@@ -11,6 +11,10 @@ demo:
 test:
 	@PYTHON=$(PYTHON) scripts/setup test
 	$(BIN)/pytest
+
+bench:
+	@PYTHON=$(PYTHON) scripts/setup bench
+	$(BIN)/python -m benchmarks $(BENCH)
 
 check:
 	@PYTHON=$(PYTHON) scripts/setup check

@@ -483,6 +483,8 @@ async def test_what_is_relied_on_before_the_accept() -> None:
     handshake = Handshake(app)
     names = "app", "tasks", "connections", "transport", "queue", "loop", "response", "scope", "disconnected"
     uvicorn_has(handshake.protocol, *names)
+    uvicorn_has(handshake.protocol, "logger", "conn")
+    uvicorn_has(handshake.protocol.conn, "logger")
     uvicorn_has(handshake.protocol, "handle_connect", "data_received", "send", "stop_keepalive", "on_task_complete")
     assert began == []
     assert handshake.protocol in handshake.state.connections
@@ -609,7 +611,7 @@ async def test_middleware_after_the_accept(middleware: Any) -> None:
 async def test_a_socket_that_is_taken_badly() -> None:
     """Where the app fails while it takes the socket, it is dropped."""
 
-    def take(socket: Any, open_sockets: Any) -> None:
+    def take(socket: Any, answer: Any, open_sockets: Any) -> None:
         raise ValueError("the app fails")
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import whinny.server.events
 import whinny.server.tasks
 from unit.apps import attach
 from unit.clock import in_fake_time, run, turns
@@ -41,8 +40,7 @@ EAGER = sys.version_info >= (3, 12)
 @pytest.fixture(params=["started in the next turn", *(["started at once"] if EAGER else [])])
 def start_of_tasks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks start in the loop's next turn on Python 3.11, and at once later on: a test runs both ways where it can."""
-    for module in (whinny.server.events, whinny.server.tasks):
-        monkeypatch.setattr(module, "STARTS_EAGERLY", request.param == "started at once")
+    monkeypatch.setattr(whinny.server.tasks, "STARTS_EAGERLY", request.param == "started at once")
 
 
 pytestmark = pytest.mark.usefixtures("start_of_tasks")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -106,6 +108,30 @@ def test_a_message_id_is_made_when_it_is_asked_for() -> None:
     one, two = WebsocketContext[Any]("a"), WebsocketContext[Any]("a")
     assert one.message_id == one.message_id != two.message_id
     assert len(one.message_id) == 36
+
+
+def test_message_ids_are_random_uuids() -> None:
+    """Of version 4 and its variant, each another one, however many are asked for."""
+    ids = [WebsocketContext[Any]("a").message_id for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    for each in ids:
+        uuid = UUID(each)
+        assert (str(uuid), uuid.version, uuid.variant) == (each, 4, RFC_4122)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_makes_ids_of_its_own() -> None:
+    """Parent and child do not go on with the same ones."""
+    WebsocketContext[Any]("a").message_id  # noqa: B018 — more are made than one
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, WebsocketContext[Any]("a").message_id.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100).decode() != WebsocketContext[Any]("a").message_id
+    os.close(reading)
+    os.close(writing)
 
 
 # responses

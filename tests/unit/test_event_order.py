@@ -456,6 +456,21 @@ class Handler:
 
 
 @in_fake_time
+async def test_a_task_that_is_cancelled_before_it_starts_holds_up_nobody() -> None:
+    """It neither keeps later events from running at once, nor counts as running."""
+    client = FakeClient(attach(type("Root", (Base,), {"options": ServerOptions(max_concurrent_events=1)})))
+    client.connect()
+    client.emit("async that waits", 0)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.emit("def", 1, ack_id=1)
+    assert client.acks() == {1: {"status": "ok", "data": 1}}
+    assert not client.transport.paused
+
+
+@in_fake_time
 async def test_a_handler_needs_no_job() -> None:
     """A NamespaceHandler may do all its work in `on_event`."""
     server = Server()

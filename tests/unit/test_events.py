@@ -446,7 +446,7 @@ async def test_what_is_not_logged_costs_nothing(
 ) -> None:
     """At info level no event makes a line, nor the id that would stand in it; above it connections make none."""
     made: list[int] = []
-    monkeypatch.setattr("whinny.websocket.context.uuid.uuid4", lambda: made.append(1))
+    monkeypatch.setattr("whinny.websocket.context.new_message_id", lambda: made.append(1))
     caplog.set_level(logging.INFO, "whinny")
     client = FakeClient(attach(Silent))
     client.connect()

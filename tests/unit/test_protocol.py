@@ -432,6 +432,37 @@ def test_malformed_packets_are_refused(text: str) -> None:
         Decoder().add(text)
 
 
+def outcome(text: str, **limits: int) -> Packet | str | None:
+    """The packet of a text, or why there is none."""
+    try:
+        return Decoder(**limits).add(text)
+    except ProtocolError as error:
+        return str(error)
+
+
+headers = st.text("0123456789[-٣²\x00 ", max_size=20)
+bodies = st.one_of(
+    json_values.map(json.dumps),
+    st.lists(json_values, min_size=1, max_size=3).map(lambda args: json.dumps(["e", *args])),
+    st.sampled_from(['["connect"]', "[]", "[7]", "[true]", '["e",[[[[]]]]]', '["e",{"[":"["}]', "[", ""]),
+    st.text(max_size=10),
+)
+
+
+@given(st.sampled_from("23"), headers, bodies, st.integers(1, 6))
+@example("2", "", '["e"]', 5)
+@example("2", "12", '["e"]', 5)
+@example("3", "9" * 30, "[]", 5)
+@example("2", "9" * 30, "[]", 5)
+@example("2", "٣", '["e"]', 5)
+@example("2", "1", "", 5)
+def test_the_short_way_of_ordinary_packets_leads_to_the_same(kind: str, digits: str, body: str, depth: int) -> None:
+    """A text without a namespace is read as one that names "/", which nobody writes: packet or error are the same."""
+    short = outcome(kind + digits + body, max_depth=depth)
+    if not (digits + body).startswith("/"):
+        assert repr(short) == repr(outcome(f"{kind}/,{digits}{body}", max_depth=depth))
+
+
 def test_text_where_an_attachment_is_due_is_refused() -> None:
     """An unfinished packet takes no other packet in between."""
     decoder = Decoder()

@@ -9,9 +9,10 @@ member is in the room of its own id; that room is no entry of the tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from itertools import chain, filterfalse
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from whinny.engine import Packet
 
@@ -44,6 +45,9 @@ class AdapterHost(Protocol):
 
 
 M = TypeVar("M", bound=Member)
+
+FEW: Final = 8
+"""Rooms up to which it is cheaper to look each member up in the others than to unite them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +109,25 @@ class MemoryAdapter(Generic[M]):
         """The rooms that members have joined, without those of their own ids."""
         return frozenset(self._rooms)
 
-    def select(self, selection: Selection) -> Collection[M]:
-        """The members that are meant, each once. A view of the tables where that is possible: do not keep it."""
-        if not selection.excluded:
-            if not selection.rooms:
-                return self.members.values()
-            if len(selection.rooms) == 1:
-                return self._room(selection.rooms[0])
-            return set().union(*(self._room(room) for room in selection.rooms))
-        excluded: set[M] = set().union(*(self._room(room) for room in selection.excluded))
+    def select(self, selection: Selection) -> Iterable[M]:
+        """The members that are meant, each once. Looks into the tables as it goes: use it at once, and do not keep it.
+
+        No room is copied for it, unless many rooms are named.
+        """
+        sources = [part for room in selection.rooms for part in self._parts(room)]
         if not selection.rooms:
-            return [member for member in self.members.values() if member not in excluded]
-        if len(selection.rooms) == 1:
-            return [member for member in self._room(selection.rooms[0]) if member not in excluded]
-        return set().union(*(self._room(room) for room in selection.rooms)) - excluded
+            sources = [self.members.values()]
+        hidden = [part for room in selection.excluded for part in self._parts(room)]
+        if len(sources) + len(hidden) > FEW:
+            return set[M]().union(*sources).difference(*hidden)
+        streams: list[Iterable[M]] = []
+        for source in sources:
+            stream: Iterable[M] = source
+            for each in hidden:
+                stream = filterfalse(each.__contains__, stream)
+            streams.append(stream)
+            hidden.append(source)  # who is in it has been given, and is not to be given again
+        return streams[0] if len(streams) == 1 else chain.from_iterable(streams)
 
     def broadcast(self, packets: Sequence[Packet], selection: Selection, volatile: bool) -> None:
         """Send the same encoded packets to all who are meant."""
@@ -138,12 +147,12 @@ class MemoryAdapter(Generic[M]):
         """How many servers there are, this one among them."""
         return 1
 
-    def _room(self, room: str) -> Collection[M]:
-        joined = self._rooms.get(room)
-        own = self.members.get(room)
-        if own is None:
-            return joined or ()
-        return {own, *joined} if joined else (own,)
+    def _parts(self, room: str) -> Iterator[Collection[M]]:
+        """The members of a room: those that have joined it, and the one whose own room it is."""
+        if (joined := self._rooms.get(room)) is not None:
+            yield joined
+        if (own := self.members.get(room)) is not None:
+            yield (own,)
 
     def _discard(self, member: M, room: str) -> None:
         members = self._rooms[room]

@@ -209,12 +209,14 @@ class Connection:
 
     # the change of transport
 
-    def adopt(self, transport: Transport) -> None:
-        """Go on over another transport; what waits goes out there."""
+    def adopt(self, transport: Transport, first: Sequence[Packet] = ()) -> None:
+        """Go on over another transport; what waits goes out there, behind what comes `first`."""
         former, self.transport = self.transport, transport
         self.upgrade, self.upgraded = None, True
         former.close()
         self._taken = 0
+        self._buffer[:0] = first
+        self._buffered += sum(packet.size for packet in first)
         if self.paused:
             transport.pause()
         if self._buffer:

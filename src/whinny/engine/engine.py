@@ -127,6 +127,7 @@ class Engine:
             "pingTimeout": round(options.ping_timeout * 1000),
             "maxPayload": options.max_http_buffer_size,
         }
+        request.pack()
         connection.handler = self._on_connection(connection)
         self.connections[sid] = connection
         self.heartbeat.add(connection)

@@ -28,6 +28,11 @@ class Gate:
         if self._open is not None:
             self._open.set()
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether whoever comes must wait."""
+        return self._open is not None and not self._open.is_set()
+
     async def wait(self) -> None:
         """Wait while it is shut."""
         if self._open is not None:

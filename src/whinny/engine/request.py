@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Final
 from urllib.parse import parse_qsl
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import msgspec
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+_unpack: Final = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]]).decode
 
 
 class EngineRequest:
@@ -17,33 +21,52 @@ class EngineRequest:
     the ASGI server reports it, after the proxy headers that it trusts; None where there is none (a Unix socket).
     """
 
-    __slots__ = ("__dict__", "client", "method", "path", "query_string", "raw_headers", "scheme")
+    __slots__ = ("_headers", "_packed", "_query", "client", "method", "path", "query_string", "scheme")
 
     def __init__(
         self,
         method: str,
         path: str,
         query_string: bytes = b"",
-        raw_headers: Sequence[tuple[bytes, bytes]] = (),
+        raw_headers: RawHeaders = (),
         client: tuple[str, int] | None = None,
         scheme: str = "http",
     ) -> None:
         self.method = method
         self.path = path
         self.query_string = query_string
-        self.raw_headers = raw_headers
         self.client = client
         self.scheme = scheme
+        self._headers: RawHeaders | None = raw_headers
+        self._packed = b""
+        self._query: dict[str, str] | None = None
+
+    def pack(self) -> None:
+        """Take as little room as possible from here on: the request stays for as long as its client."""
+        if self._headers is not None:
+            self._packed, self._headers = _pack(self._headers), None
+        self._query = None
+
+    @property
+    def raw_headers(self) -> RawHeaders:
+        """The headers as they came."""
+        return _unpack(self._packed) if self._headers is None else self._headers
+
+    @raw_headers.setter
+    def raw_headers(self, headers: RawHeaders) -> None:
+        self._headers = headers
 
     @property
     def secure(self) -> bool:
         """Whether the client came over TLS."""
         return self.scheme in ("https", "wss")
 
-    @cached_property
+    @property
     def query(self) -> dict[str, str]:
         """The query's parameters; of a repeated one, the last."""
-        return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
+        if self._query is None:
+            self._query = dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
+        return self._query
 
     @property
     def sid(self) -> str | None:
@@ -57,7 +80,7 @@ class EngineRequest:
                 return value.decode("latin-1")
         return None
 
-    @cached_property
+    @property
     def headers(self) -> dict[str, str]:
         """All headers by lower-case name; repeated ones joined by a comma, cookies by a semicolon."""
         headers: dict[str, str] = {}

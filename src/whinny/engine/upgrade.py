@@ -47,7 +47,7 @@ class Upgrade:
             self._stop()
             self._release_pending_poll()
             self._transport.peer = self._connection
-            self._connection.adopt(self._transport)
+            self._connection.adopt(self._transport, self.take())
         else:
             self.give_up()
 

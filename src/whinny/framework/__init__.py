@@ -9,9 +9,9 @@ from whinny.framework.controllers import (
 )
 from whinny.framework.errors import INTERNAL_ERROR, ErrorHandler, render_error
 from whinny.framework.hooks import BoundHook, ControllerHook, Hook, HookDecorator, waits
-from whinny.framework.payload import Converter, converter_for
+from whinny.framework.payload import Converter, converter_for, straight_decoder_for
 from whinny.framework.pipeline import Pipeline, Responses, kind
-from whinny.framework.run import Run
+from whinny.framework.run import AnsweringRun, Run
 from whinny.framework.schema import AjvError, Schema, SchemaValidator
 from whinny.framework.services import ServiceManager, dependency, find_services, services_of
 from whinny.framework.settings import Settings
@@ -20,6 +20,7 @@ from whinny.framework.signatures import count_positional, resolve, signature_of
 __all__ = [
     "INTERNAL_ERROR",
     "AjvError",
+    "AnsweringRun",
     "BoundHook",
     "ControllerHook",
     "ControllerMethod",
@@ -47,5 +48,6 @@ __all__ = [
     "resolve",
     "services_of",
     "signature_of",
+    "straight_decoder_for",
     "waits",
 ]

@@ -92,21 +92,17 @@ class ErrorHandler(Generic[C, R]):
             error = run.own_error(second)
         return self.render(error, ctx)
 
-    async def deliver(self, run: Run, response: R, ctx: C, send: Callable[[R, C], None]) -> R:
-        """Send a response; where that fails the answer to the error, and where that fails too the default answer.
+    async def deliver_instead(self, run: Run, error: Exception, ctx: C, send: Callable[[R], None]) -> R:
+        """A response could not be sent: send the answer to that error, and where that fails too the default answer.
 
         Returns what was sent.
         """
+        response = await self.respond(run, error, ctx)
         try:
-            send(response, ctx)
-            return response
-        except Exception as error:
-            response = await self.respond(run, error, ctx)
-        try:
-            send(response, ctx)
-        except Exception as error:  # what handle_error has answered cannot be sent either
-            response = self.render(error, ctx)
-            send(response, ctx)
+            send(response)
+        except Exception as second:  # what handle_error has answered cannot be sent either
+            response = self.render(second, ctx)
+            send(response)
         return response
 
     def render(self, error: Exception, ctx: C) -> R:

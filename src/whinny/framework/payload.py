@@ -20,6 +20,7 @@ from whinny.errors import ConfigurationError
 from whinny.framework.converter_errors import translate_msgspec, translate_pydantic
 from whinny.framework.schema import MOST_ERRORS, AjvError, SchemaValidator
 from whinny.framework.signatures import annotation_text
+from whinny.framework.straight import StraightDecoder, is_alike, straight_decoder
 
 _NOTHING_ASKED: Final = (Any, object)
 
@@ -39,8 +40,7 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
 
     Raises ConfigurationError, which names `where`, for a type that no payload can have.
     """
-    while hasattr(annotation, "__value__"):  # a name for a type
-        annotation = annotation.__value__
+    annotation = _meant(annotation)
     if annotation in _NOTHING_ASKED:
         return None
     takes = f"{where} takes a payload of the type {annotation_text(annotation)}"
@@ -63,6 +63,20 @@ def converter_for(annotation: Any, where: str) -> Converter | None:
             f"{takes}, which no client's data can be converted to: {lines[-1 if type(error) is TypeError else 0]} Use "
             "builtin or generic types, msgspec.Struct, a dataclass, a TypedDict, a pydantic model, or Any."
         ) from error
+
+
+def straight_decoder_for(annotation: Any) -> StraightDecoder | None:
+    """What spares the converter of this type its work, where there is one; see `straight_decoder`."""
+    annotation = _meant(annotation)
+    if annotation in _NOTHING_ASKED or any(map(_is_of_pydantic, _walk(annotation, set()))):
+        return None
+    return straight_decoder(annotation)
+
+
+def _meant(annotation: Any) -> Any:
+    while hasattr(annotation, "__value__"):  # a name for a type
+        annotation = annotation.__value__
+    return annotation
 
 
 # which of the two
@@ -111,6 +125,8 @@ def _parts(annotation: Any) -> Iterable[Any]:
 def _by_msgspec(annotation: Any) -> Converter:
     members = _members(annotation)
     errors_of = _schema_errors(members)
+    # To be told of binary data and of keys that are no text takes msgspec more time than to convert a small payload.
+    convert_to = msgspec.convert if all(is_alike(member, text_keys=True) for member in members) else _convert
 
     def convert(value: Any) -> Converted:
         problem = ""
@@ -118,7 +134,7 @@ def _by_msgspec(annotation: Any) -> Converter:
             candidate = prepare(value)
             for member in members:
                 try:
-                    return Converted(_convert(candidate, member), [])
+                    return Converted(convert_to(candidate, member), [])
                 except msgspec.ValidationError as error:
                     if isinstance(error.__cause__, TypeError):  # a mistake in the type's __post_init__
                         raise error.__cause__ from None

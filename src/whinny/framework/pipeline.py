@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from whinny.framework.errors import ErrorHandler
     from whinny.framework.hooks import BoundHook
-    from whinny.framework.run import Run
+    from whinny.framework.run import AnsweringRun, Run
     from whinny.framework.services import ServiceManager
 
 
@@ -90,27 +91,18 @@ def kind(value: object) -> str:
 
 
 class Pipeline(Generic[C, R]):
-    """Runs endpoints. An error on any step is answered by the error handler, and post functions run all the same.
+    """Runs endpoints. An error on any step is answered by the error handler, and post functions run all the same."""
 
-    `check` raises for a response that cannot be sent; it is asked before post functions hear of the response.
-    """
+    __slots__ = ("_errors", "_responses", "_results", "_services")
 
-    __slots__ = ("_check", "_errors", "_responses", "_services")
-
-    def __init__(
-        self,
-        services: ServiceManager,
-        responses: Responses[R],
-        errors: ErrorHandler[C, R],
-        check: Callable[[R, C], None],
-    ) -> None:
+    def __init__(self, services: ServiceManager, responses: Responses[R], errors: ErrorHandler[C, R]) -> None:
         self._services = services
         self._responses = responses
+        self._results = (*responses.types, NoneType) if responses.optional else responses.types
         self._errors = errors
-        self._check = check
 
-    async def run(self, run: Run, endpoint: Endpoint[C], ctx: C) -> R | None:
-        """The response; None where a method may return that."""
+    async def run(self, run: AnsweringRun[C, R], endpoint: Endpoint[C], ctx: C) -> None:
+        """From the first hook to the answer."""
         posts: list[PostFunction[R]] = []
         responses = self._responses.types
         response: R | None = None
@@ -131,12 +123,35 @@ class Pipeline(Generic[C, R]):
                     raise self._responses.refuse_hook_result(result, hook.name, endpoint.name)
             else:
                 ctx.controller = endpoint.controller
-                response = await self._call(run, endpoint, ctx)
+                response = endpoint.call(ctx)
+                if not isinstance(response, self._results):
+                    response = await self._settle(run, endpoint, response)
         except BaseException as error:
             response = await self._errors.respond(run, error, ctx)
-        if posts and response is not None:
-            # So that what post functions hear is what is sent.
-            response = await self._errors.deliver(run, response, ctx, self._check)
+        if posts:
+            response = await self._after(posts, run, response, ctx)
+        try:
+            run.finish(response, ctx)
+        except Exception as error:
+            await self._errors.deliver_instead(run, error, ctx, run.send)
+
+    async def _settle(self, run: Run, endpoint: Endpoint[C], result: Any) -> R | None:
+        """The response that a method comes to, which has returned something else than one."""
+        if inspect.isawaitable(result):
+            result = await run.settle(result)
+        if isinstance(result, self._results):
+            return result
+        raise self._responses.refuse_result(result, endpoint.name)
+
+    async def _after(
+        self, posts: list[PostFunction[R]], run: AnsweringRun[C, R], response: R | None, ctx: C
+    ) -> R | None:
+        """Run the post functions, the last one first; one that raises changes the response for the others."""
+        if response is not None:
+            try:
+                run.check(response)  # so that what post functions hear is what is sent
+            except Exception as error:
+                response = await self._errors.deliver_instead(run, error, ctx, run.check)
         for post in reversed(posts):
             try:
                 later = post(response)
@@ -145,15 +160,3 @@ class Pipeline(Generic[C, R]):
             except BaseException as error:
                 response = await self._errors.respond(run, error, ctx)
         return response
-
-    async def _call(self, run: Run, endpoint: Endpoint[C], ctx: C) -> R | None:
-        answer = endpoint.call(ctx)
-        if isinstance(answer, self._responses.types):
-            return answer
-        if answer is not None and inspect.isawaitable(answer):
-            answer = await run.settle(answer)
-            if isinstance(answer, self._responses.types):
-                return answer
-        if answer is None and self._responses.optional:
-            return None
-        raise self._responses.refuse_result(answer, endpoint.name)

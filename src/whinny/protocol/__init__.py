@@ -1,7 +1,8 @@
 """Socket.IO v5 packets and their codec. No I/O."""
 
-from whinny.protocol.decoder import Decoder
+from whinny.protocol.decoder import Decoder, EventDecoder
 from whinny.protocol.encoder import encode
+from whinny.protocol.json import decode as decode_json
 from whinny.protocol.packet import (
     RESERVED_EVENTS,
     Ack,
@@ -21,7 +22,9 @@ __all__ = [
     "Decoder",
     "Disconnect",
     "Event",
+    "EventDecoder",
     "Packet",
     "check_event_name",
+    "decode_json",
     "encode",
 ]

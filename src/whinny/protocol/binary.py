@@ -6,6 +6,7 @@ that msgspec can turn into those (Struct, dataclass, …).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final
@@ -16,9 +17,10 @@ from whinny.errors import EncodeError, ProtocolError
 
 BINARY_TYPES: Final = (bytes, bytearray, memoryview)
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_CONTAINERS: Final = frozenset({dict, list, tuple})
 
 
-def extract(data: Any) -> tuple[Any, list[bytes]]:
+def extract(data: list[Any] | dict[str, Any]) -> tuple[Any, list[bytes]]:
     """`data` with placeholders instead of its binary values, and these in order.
 
     The data itself is never changed; without binary values it is returned as it is. Raises EncodeError when it nests
@@ -26,9 +28,18 @@ def extract(data: Any) -> tuple[Any, list[bytes]]:
     """
     attachments: list[bytes] = []
     try:
-        return _extract(data, attachments), attachments
+        return data if _is_plain(data) else _extract(data, attachments), attachments
     except RecursionError as error:
         raise EncodeError("the data is nested too deeply, or contains itself") from error
+
+
+def _is_plain(value: dict[str, Any] | Sequence[Any]) -> bool:
+    """Whether a list, tuple or dict is of JSON's own types through and through: there is nothing to take out then."""
+    for item in value.values() if type(value) is dict else value:
+        kind = type(item)
+        if kind not in _PLAIN and (kind not in _CONTAINERS or not _is_plain(item)):
+            return False
+    return True
 
 
 def _extract(value: Any, attachments: list[bytes]) -> Any:

@@ -5,8 +5,9 @@ https://socket.io/docs/v4/socket-io-protocol/ names the kinds and their fields.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 RESERVED_EVENTS: Final = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
@@ -20,26 +21,22 @@ def check_event_name(name: str) -> None:
         raise ValueError(f"{name!r} is a reserved event name")
 
 
-@dataclass(slots=True)
-class Packet:
+class Packet(Struct):
     """What all kinds share: the namespace."""
 
     namespace: str
 
 
-@dataclass(slots=True)
 class Connect(Packet):
     """A client asks to join a namespace with its `auth`; the server grants it with `{"sid": …}`."""
 
     data: dict[str, Any] | None = None
 
 
-@dataclass(slots=True)
 class Disconnect(Packet):
     """Leaves a namespace."""
 
 
-@dataclass(slots=True)
 class Event(Packet):
     """An event: `data` is its name and its arguments; with an `id` the other side shall acknowledge."""
 
@@ -47,7 +44,6 @@ class Event(Packet):
     id: int | None = None
 
 
-@dataclass(slots=True)
 class Ack(Packet):
     """The acknowledgement of the event with this `id`. One without is tolerated, as by the reference server."""
 
@@ -55,7 +51,6 @@ class Ack(Packet):
     id: int | None
 
 
-@dataclass(slots=True)
 class ConnectError(Packet):
     """The server refuses a namespace: `data` is `{"message": …, "data": …}`."""
 

@@ -37,7 +37,7 @@ class Client:
         options = server.options
         self.server = server
         self.connection = connection
-        self._decoder = Decoder(options.max_attachments, options.max_depth)
+        self._decoder = Decoder(options.max_attachments, options.max_depth, server.event_decoders)
         self._sockets: dict[str, Socket] = {}  # by namespace
         self._connecting: dict[Socket, asyncio.Task[None]] | None = None
         loop = asyncio.get_running_loop()
@@ -51,22 +51,22 @@ class Client:
         """A message of the engine. What breaks the protocol closes this connection, and only this one."""
         try:
             packet = self._decoder.add(data)
-            if packet is not None:
-                self._on_packet(packet)
+            if packet is None:
+                return
+            socket = self._sockets.get(packet.namespace)
+            if socket is not None and (type(packet) is Event or type(packet) is Ack):
+                socket.on_packet(packet)
+            else:
+                self._on_control(packet, socket)
         except ProtocolError as error:
             log.debug("A client broke the protocol: %s", escape(str(error)))
             self.connection.end("parse error", str(error))
 
-    def _on_packet(self, packet: SocketPacket) -> None:
-        socket = self._sockets.get(packet.namespace)
+    def _on_control(self, packet: SocketPacket, socket: Socket | None) -> None:
         if socket is None:
             if not isinstance(packet, Connect):
                 raise ProtocolError("a packet came for a namespace that was not joined")
             self._connect(packet)
-        elif isinstance(packet, (Event, Ack)):
-            if not socket.connected:
-                raise ProtocolError("a packet came before the namespace was joined")
-            socket.on_packet(packet)
         elif isinstance(packet, Disconnect):
             socket.on_close("client namespace disconnect")
         else:

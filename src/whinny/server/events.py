@@ -10,90 +10,79 @@ import logging
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, NamedTuple
+from inspect import CORO_CREATED, getcoroutinestate
+from typing import TYPE_CHECKING, Any, Final
 
 from whinny.logs import log_error
-from whinny.server.tasks import STARTS_EAGERLY
 
 if TYPE_CHECKING:
-    import asyncio
-
     from whinny.protocol import Event
     from whinny.server.socket import Socket
 
 log = logging.getLogger("whinny.server")
 
 
-class Job(NamedTuple):
-    """An event that is about to run. `waits` is False when nothing in it is expected to wait."""
+_ENDED: Final = object()
 
-    coroutine: Coroutine[Any, Any, None]
-    waits: bool
+Job = tuple[Coroutine[Any, Any, None], bool]
+"""An event that is about to run, and whether something in it is expected to wait."""
 
 
 def run_event(socket: Socket, packet: Event) -> None:
-    """An event came: run it, or keep it when the client has too many running."""
-    if socket.runner is not None and socket.runner.full:
-        socket.runner.keep(packet)
-    else:
-        _start(socket, packet)
-
-
-def _start(socket: Socket, packet: Event) -> None:
+    """Run an event, at once or as a task. Nothing is raised."""
     handler = socket.namespace.handler
     job = handler.on_event(socket, packet.data, packet.id) if handler is not None else None
     if job is None:
         return
+    coroutine, waits = job
     context = None
-    at_once = not job.waits and (socket.runner is None or not socket.runner.starting)
-    if at_once and (context := _run_now(job)) is None:
+    at_once = not waits and (socket.runner is None or not socket.runner.starting)
+    if at_once and (context := _run_now(coroutine)) is None:
         return
     if socket.runner is None:
         socket.runner = EventRunner(socket)
-    socket.runner.spawn(job.coroutine, context)
+    socket.runner.spawn(coroutine, context)
 
 
-def _run_now(job: Job) -> Context | None:
-    """Run a job that is not expected to wait. If it does, it has yielded once: the context in which to go on."""
+def _run_now(coroutine: Coroutine[Any, Any, None]) -> Context | None:
+    """Run what is not expected to wait. If it does, it has yielded once: the context in which to go on."""
     context = copy_context()
     try:
-        context.run(job.coroutine.send, None)
-    except StopIteration:
-        return None
+        # `next` with a default needs no StopIteration to be raised and caught, as `send` does at the end.
+        ended = context.run(next, coroutine.__await__(), _ENDED) is _ENDED
     except BaseException as error:  # the handler's promise is broken; the reader of this client is not to suffer
         log_error(log, "The handler of an event failed", error=error)
         return None
-    return context
+    return None if ended else context
 
 
 class EventRunner:
     """Counts the running events of a socket."""
 
-    __slots__ = ("_backlog", "_paused", "_running", "_socket", "_starting")
+    __slots__ = ("_backlog", "_latest", "_most", "_paused", "_running", "_socket")
 
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
+        self._most = socket.namespace.server.options.max_concurrent_events
         self._running = 0
-        self._starting = 0
+        self._latest: Coroutine[Any, Any, None] | None = None  # that became a task before it had started
         self._paused = False
-        self._backlog: deque[Event] = deque()
+        self._backlog: deque[Event] | None = None  # made when an event is kept
 
     @property
     def starting(self) -> bool:
-        """Whether a task was made that has not started."""
-        return self._starting > 0
+        """Whether a task was made that has not started. As they start in order, the latest one tells."""
+        return self._latest is not None and getcoroutinestate(self._latest) == CORO_CREATED
 
     @property
     def full(self) -> bool:
         """Whether further events must wait."""
         return bool(self._backlog) or self._running >= self._most
 
-    @property
-    def _most(self) -> int:
-        return self._socket.namespace.server.options.max_concurrent_events
-
     def keep(self, packet: Event) -> None:
         """Run this event later. It came with what had been read already, or before an acknowledgement."""
+        if self._backlog is None:
+            self._backlog = deque()
         self._backlog.append(packet)
         self.regulate()
 
@@ -103,7 +92,7 @@ class EventRunner:
         While one of them waits for an acknowledgement of this client, reading goes on, or it would wait forever; as
         many events as may run are kept meanwhile.
         """
-        enough = self.full and (not self._socket.waits_for_ack or len(self._backlog) >= self._most)
+        enough = self.full and (not self._socket.waits_for_ack or len(self._backlog or ()) >= self._most)
         if enough != self._paused:
             self._paused = enough
             if enough:
@@ -115,25 +104,22 @@ class EventRunner:
         """Run a job as a task; `context` is given for one that has started already."""
         self._running += 1
         if context is None:
-            context = copy_context()
-            if not STARTS_EAGERLY:
-                self._starting += 1
-                coroutine = self._note_start(coroutine)
-        task = self._socket.namespace.server.tasks.start(coroutine, context)
-        if task.done():
-            self._running -= 1
-            return
-        task.add_done_callback(self._finished)
-        self.regulate()
+            self._latest = coroutine
+        self._socket.namespace.server.tasks.start(coroutine, context, ended=self._ended)
+        if self._running >= self._most:
+            self.regulate()
 
-    async def _note_start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._starting -= 1
-        await coroutine
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _ended(self) -> None:
         self._running -= 1
+        if not self._running:
+            self._latest = None
+        if self._backlog:
+            self._start_kept(self._backlog)
+        if self._paused:
+            self.regulate()
+
+    def _start_kept(self, backlog: deque[Event]) -> None:
         if self._socket.namespace.server.closing:
-            self._backlog.clear()
-        while self._backlog and self._running < self._most:
-            _start(self._socket, self._backlog.popleft())
-        self.regulate()
+            backlog.clear()
+        while backlog and self._running < self._most:
+            run_event(self._socket, backlog.popleft())

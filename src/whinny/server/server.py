@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,6 +18,7 @@ from whinny.server.tasks import Tasks
 
 if TYPE_CHECKING:
     from whinny.cluster import AdapterFactory
+    from whinny.protocol import EventDecoder
     from whinny.server.socket import Socket
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Server(ServerEvents):
         self.options = options or ServerOptions()
         self._adapter_factory: AdapterFactory = MemoryAdapter if adapter is None else adapter
         self.engine = Engine(self.options, self._on_connection)
+        self.event_decoders: dict[str, Mapping[str, EventDecoder]] = {}  # of the apps, by namespace and event
         self.namespaces: dict[str, Namespace] = {}
         self.clients: set[Client] = set()
         self.tasks = Tasks()

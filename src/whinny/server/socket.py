@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from whinny import protocol
 from whinny.engine import Connection, Packet, message, new_sid
+from whinny.errors import ProtocolError
 from whinny.protocol import Ack, Connect, ConnectError, Disconnect, Event
 from whinny.server.acks import AckListener, SingleAck
 from whinny.server.broadcast import BroadcastOperator, room_names
@@ -178,7 +179,7 @@ class Socket(Broadcasting[BroadcastOperator]):
     def deliver(self, packets: Sequence[Packet], volatile: bool) -> None:
         """Send encoded packets; all of one event, or none."""
         if self._state == "connected":
-            self.connection.send(packets, volatile)
+            self._client.connection.send(packets, volatile)
         elif self._early is not None:
             size = sum(packet.size for packet in packets)
             if self._early and self._early_size + size > self.namespace.server.options.max_send_buffer:
@@ -224,9 +225,14 @@ class Socket(Broadcasting[BroadcastOperator]):
             self.on_close("server namespace disconnect")
 
     def on_packet(self, packet: Event | Ack) -> None:
-        """An event or an acknowledgement from the client."""
+        """An event or an acknowledgement from the client. Raises ProtocolError when it has not been let in yet."""
+        if self._state != "connected":
+            raise ProtocolError("a packet came before the namespace was joined")
         if type(packet) is Event:
-            run_event(self, packet)
+            if self.runner is not None and self.runner.full:
+                self.runner.keep(packet)
+            else:
+                run_event(self, packet)
         elif (
             self._acks is not None
             and packet.id is not None
@@ -236,18 +242,18 @@ class Socket(Broadcasting[BroadcastOperator]):
             self._client.regulate()
 
     def acknowledge(self, ack_id: int, *args: Any) -> None:
-        """Answer an event of the client. Raises EncodeError when the arguments cannot be sent."""
+        """Answer an event of the client with plain values. Raises EncodeError when they cannot be sent."""
         if self._state == "connected":
-            self._client.send(self._encode_answer(ack_id, args))
+            self._client.connection.send(message_packets(self._encode_answer(ack_id, args)))
 
     def check_answer(self, *args: Any) -> None:
-        """Raises EncodeError when these arguments could not be sent; a client that is gone is sent nothing."""
+        """Raises EncodeError when `acknowledge` would; a client that is gone is sent nothing."""
         if self._state == "connected":
             self._encode_answer(0, args)
 
     def _encode_answer(self, ack_id: int, args: Sequence[Any]) -> list[str | bytes]:
-        packet = Ack(self.namespace.name, self.namespace.wire_args(args), ack_id)
-        return protocol.encode(packet, self.namespace.server.options.max_attachments)
+        namespace = self.namespace
+        return protocol.encode(Ack(namespace.name, list(args), ack_id), namespace.server.options.max_attachments)
 
     @property
     def has_open_acks(self) -> bool:
@@ -293,4 +299,6 @@ class Socket(Broadcasting[BroadcastOperator]):
 
 def message_packets(messages: list[str | bytes]) -> list[Packet]:
     """Engine packets of encoded messages, shared by all who receive them."""
+    if len(messages) == 1:  # as nearly always, and then a comprehension costs as much as the packet
+        return [message(messages[0])]
     return [message(part) for part in messages]

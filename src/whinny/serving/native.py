@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from whinny.logs import log_error
@@ -27,8 +26,9 @@ from whinny.serving.frames import (
 )
 
 if TYPE_CHECKING:
-    from whinny.engine import Packet, Peer, TransportName
+    from whinny.engine import Packet, Peer, Transport, TransportName
     from whinny.serving.types import OpenSockets
+    from whinny.types import DisconnectReason
 
 log = logging.getLogger("whinny.serving")
 
@@ -45,17 +45,24 @@ class NativePath:
     What is sent to them in one turn of the event loop is written at its end, for each in one piece.
     """
 
-    __slots__ = ("_woken", "limit", "shut_down")
+    __slots__ = ("_loop", "_woken", "limit", "shut_down")
 
     def __init__(self, limit: int, shut_down: Callable[[], None]) -> None:
         self.limit = limit
         self.shut_down = shut_down
+        self._loop = asyncio.get_running_loop()
         self._woken: list[NativeWebSocket] = []
+
+    def enter(self) -> None:
+        """A WebSocket of this event loop comes; what an earlier loop has left undone is forgotten."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._woken = loop, []
 
     def wake(self, websocket: NativeWebSocket) -> None:
         """Let it write when this turn ends."""
         if not self._woken:
-            asyncio.get_running_loop().call_soon(self._write)
+            self._loop.call_soon(self._write)
         self._woken.append(websocket)
 
     def _write(self) -> None:
@@ -64,8 +71,27 @@ class NativePath:
             try:
                 websocket.write()
             except Exception as error:  # one client's trouble is not to be that of the others
-                log_error(log, "Writing to a client failed", error=error)
-                websocket.abort()
+                websocket.give_up("Writing to a client failed", error)
+
+
+class _Nobody:
+    """The peer of a WebSocket that is closed as soon as it is accepted."""
+
+    def receive(self, wire: str | bytes) -> None:
+        """Nobody hears it."""
+
+    def take(self) -> list[Packet]:
+        """Nothing waits."""
+        return []
+
+    def sent(self) -> None:
+        """Nothing was taken."""
+
+    def lost(self, transport: Transport, reason: DisconnectReason, description: str = "") -> None:
+        """Nobody minds."""
+
+
+_NOBODY: Final = _Nobody()
 
 
 class NativeWebSocket(asyncio.Protocol):
@@ -73,15 +99,18 @@ class NativeWebSocket(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
+        "_ahead",
+        "_because",
         "_blocked",
         "_broken",
         "_closing",
         "_deadline",
+        "_going_on",
         "_held",
+        "_later",
         "_lost",
         "_open_sockets",
         "_path",
-        "_pong",
         "_reader",
         "_reading",
         "_socket",
@@ -94,29 +123,35 @@ class NativeWebSocket(asyncio.Protocol):
     name: ClassVar[TransportName] = "websocket"
     peer: Peer
 
-    def __init__(self, path: NativePath, socket: asyncio.Transport, open_sockets: OpenSockets) -> None:
+    def __init__(self, path: NativePath, socket: asyncio.Transport, answer: bytes, open_sockets: OpenSockets) -> None:
+        path.enter()
+        self.peer = _NOBODY
         self._path = path
         self._socket = socket
         self._open_sockets = open_sockets
         self._reader = FrameReader(path.limit)
         self._unread: Iterator[str | bytes | Control] | None = None  # what was received and not yet given to the peer
+        self._later: bytearray | None = None  # what was received while there was such, though nothing is read
         self._reading = False  # the peer is being given what was received
         self._held = False  # the peer wants no more for now
         self._stopped = False  # nothing is read from the socket for now
-        self._woken = False  # it is about to write
+        self._going_on = False  # it is about to read on in what was received
+        self._woken = True  # it is about to write; at first, when it starts
         self._blocked = False  # the socket takes no more for now
-        self._pong: bytes | None = None  # the answer to the last ping
+        self._ahead: bytes | None = answer or None  # goes out before any packet: the handshake's answer, or a ping's
         self._closing = False  # a close frame went out
-        self._broken = False  # the client broke the WebSocket protocol: what else it sends cannot be read
+        self._broken = False  # the client broke the WebSocket protocol, or this side failed: nothing more is read
         self._lost = False  # the socket is gone
+        self._because = ""  # what the loop said when it went
         self._deadline: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """From here on the socket is read and written here; the peer is known by now."""
+        """From here on the socket is read and written here; the peer is known by now, if there is one."""
         self._open_sockets.add(self)
         self._socket.set_protocol(self)
         # So that `pause_writing` is called when anything is left over, and `resume_writing` when nothing is.
         self._socket.set_write_buffer_limits(high=1, low=0)
+        self.write()
 
     # out
 
@@ -137,22 +172,19 @@ class NativeWebSocket(asyncio.Protocol):
         if self._blocked or self._closing or self._lost:
             return
         packets = self.peer.take()
-        if self._pong is not None:
-            self._write_pong()
-        if not packets:
-            return
-        if len(packets) == 1:
+        if self._ahead is None and len(packets) == 1:
             packet = packets[0]
             self._socket.write(packet.frame or _frame(packet))
         else:
-            self._socket.write(b"".join([packet.frame or _frame(packet) for packet in packets]))
-        if not self._blocked:
+            frames = [packet.frame or _frame(packet) for packet in packets]
+            if self._ahead is not None:
+                frames.insert(0, self._ahead)
+                self._ahead = None
+            if not frames:
+                return
+            self._socket.write(b"".join(frames))
+        if packets and not self._blocked:
             self.peer.sent()
-
-    def _write_pong(self) -> None:
-        pong, self._pong = self._pong, None
-        if pong is not None:
-            self._socket.write(pong)
 
     def pause_writing(self) -> None:
         """The socket takes no more for now."""
@@ -172,7 +204,8 @@ class NativeWebSocket(asyncio.Protocol):
         if self._broken:
             return  # read only so that the client, which may be in the middle of it, gets to the close frame
         if self._unread is not None:  # some servers hand over what they have, after `pause_reading` too
-            self._unread = chain(self._unread, self._reader.read(data))
+            self._later = self._later or bytearray()
+            self._later += data
         else:
             self._unread = self._reader.read(data)
             self._read()
@@ -194,13 +227,15 @@ class NativeWebSocket(asyncio.Protocol):
                     break
             else:
                 self._unread = None
+            if writes:
+                self.write()
         except FrameError as error:
             self._unread = None
             self._fail(error)
+        except Exception as error:
+            self.give_up("Handling what a client sent failed", error)
         finally:
             self._reading = False
-            if writes:
-                self.write()
             if self._stopped:
                 self._go_on()
 
@@ -208,12 +243,11 @@ class NativeWebSocket(asyncio.Protocol):
         if control.opcode == CLOSE:
             self._on_close(close_code(control.payload))
         elif control.opcode == PING and not self._closing:
-            self._pong = frame(PONG, control.payload)
+            self._ahead = frame(PONG, control.payload)  # RFC 6455 §5.5.3: the last ping is enough
             self.wake()
 
     def _on_close(self, code: int) -> None:
         if not self._closing:
-            self.write()
             self._close(code)
             self.peer.lost(self, "transport close", f"WebSocket close code {code}")
         self._socket.close()
@@ -222,11 +256,13 @@ class NativeWebSocket(asyncio.Protocol):
         self._broken = True
         self._close(error.code)
         self.peer.lost(self, "transport error", str(error))
-        if self._socket.can_write_eof():
+        if not self._lost and self._socket.can_write_eof():
             self._socket.write_eof()  # the client is not to wait for more, and its answer will not be seen
 
     def pause(self) -> None:
-        """Read no further message."""
+        """Read no further message; once it is closing there are none, and only the client's answer is awaited."""
+        if self._closing:
+            return
         self._held = True
         self._stop_reading()
 
@@ -243,17 +279,27 @@ class NativeWebSocket(asyncio.Protocol):
             self._socket.pause_reading()
 
     def _go_on(self) -> None:
-        if self._held or self._lost:
+        if self._unread is None and self._later is not None and not self._broken:
+            self._unread, self._later = self._reader.read(bytes(self._later)), None
+        if self._lost and (self._held or self._unread is None):
+            self._gone()
+        elif self._held:
             return
-        if self._unread is not None:
-            asyncio.get_running_loop().call_soon(self._read_on)
-        else:
+        elif self._unread is None:
             self._stopped = False
             self._socket.resume_reading()
+        elif not self._going_on:
+            self._going_on = True
+            asyncio.get_running_loop().call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        if self._unread is not None and not self._held:
+        self._going_on = False
+        if self._unread is None:
+            return
+        if not self._held:
             self._read()
+        elif self._lost:
+            self._gone()
 
     # the end
 
@@ -262,6 +308,10 @@ class NativeWebSocket(asyncio.Protocol):
         self._close(code)
 
     def _close(self, code: int) -> None:
+        if self._lost:
+            self._unread = None
+        elif self._reading:
+            self.write()  # answers to what came before: they are not to hang on how the bytes were parted
         if self._closing or self._lost:
             return
         self._closing = True
@@ -273,6 +323,12 @@ class NativeWebSocket(asyncio.Protocol):
         """Drop the socket, and what waits for the client."""
         self._socket.abort()
 
+    def give_up(self, message: str, error: Exception) -> None:
+        """Something is wrong on this side: log it, and drop the socket."""
+        log_error(log, message, error=error)
+        self._broken, self._unread = True, None
+        self.abort()
+
     def shutdown(self) -> None:
         """The ASGI server ends."""
         self._path.shut_down()
@@ -280,11 +336,16 @@ class NativeWebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
         self._lost = True
-        self._unread = None
+        self._because = "" if exc is None else str(exc)
         self._open_sockets.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
-        self.peer.lost(self, "transport close", "" if exc is None else str(exc))
+        if self._unread is None or self._held or self._closing:
+            self._gone()  # else the peer first hears what came before
+
+    def _gone(self) -> None:
+        self._unread = self._later = None
+        self.peer.lost(self, "transport close", self._because)
 
 
 def _frame(packet: Packet) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import importlib
 import inspect
 import logging
@@ -75,6 +76,8 @@ def serve(target: str, *, app_dir: str = "", reload: bool = False, debug: bool =
         "timeout_graceful_shutdown": SHUTDOWN_TIMEOUT,
         "log_config": _log_config(debug),
     }
+    gc.collect()
+    gc.freeze()  # what there is by now stays: the collector is not to look through it again and again
     uvicorn.run(app or target, **{**chosen, **settings})
 
 

@@ -22,5 +22,5 @@ the app has nothing more to do with `receive` and `send`.
 OpenSockets = set[Any]
 """A server's table of open connections; when it ends, it calls the `shutdown` method of each."""
 
-TakeSocket = Callable[[asyncio.Transport, OpenSockets], None]
-"""Takes the socket of a WebSocket that was accepted."""
+TakeSocket = Callable[[asyncio.Transport, bytes, OpenSockets], None]
+"""Takes the socket of a WebSocket that was accepted, with the answer to its handshake, which is still to be written."""

@@ -7,6 +7,7 @@ for the socket (`SOCKET_EXTENSION`) has it from the accept on; every other WebSo
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -24,6 +25,8 @@ EXTENSIONS: Final = "Sec-WebSocket-Extensions"
 DRAIN_TIMEOUT: Final = 5.0
 """Seconds in which a client must take a part of what is left for it once the app is done with its WebSocket."""
 
+_SILENT: Final = logging.Logger("whinny.serving.handshake", logging.WARNING)
+
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """Uvicorn's own, but it hands the socket over to an app that asks for it.
@@ -37,12 +40,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         """The request of the handshake came."""
         super().handle_connect(event)
-        if self.tasks and (scope := getattr(self, "scope", None)) is not None:
-            scope["extensions"][SOCKET_EXTENSION] = self._give_to
+        if hasattr(self, "scope"):  # the request was in order, and the app is about to hear of it
+            self.scope["extensions"][SOCKET_EXTENSION] = self._give_to  # type: ignore[assignment]
             self._early = b""
 
     def _give_to(self, take: TakeSocket) -> None:
         self._take = take
+        # Who takes the socket logs its own connections; a request of Socket.IO names the session besides.
+        self.logger = self.conn.logger = _SILENT
 
     def data_received(self, data: bytes) -> None:
         """Bytes came. Those of a client that does not wait for its answer are kept for whoever reads it then."""
@@ -54,14 +59,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: ASGISendEvent) -> None:
         """ASGI's `send`."""
-        accepted = message["type"] == "websocket.accept"
-        if accepted and self._take is not None and EXTENSIONS in self.response.headers:
-            del self.response.headers[EXTENSIONS]  # on the native path there is no permessage-deflate
-        await super().send(message)
-        if accepted and self._take is not None and not self.transport.is_closing():
-            self._hand_over(self._take)
-        elif self._early is not None and (early := self._read_on()):
-            self.data_received(early)
+        gone = self.disconnected or self.transport.is_closing()
+        if self._take is None or message["type"] != "websocket.accept" or gone:
+            await super().send(message)
+            if self._early is not None and (early := self._read_on()):
+                self.data_received(early)
+            return
+        if EXTENSIONS in self.response.headers:
+            del self.response.headers[EXTENSIONS]  # who takes the socket knows no permessage-deflate
+        take, self._take = self._take, None
+        early = self._read_on()
+        socket, self.transport = self.transport, _Answer()
+        try:
+            await super().send(message)
+        except BaseException:
+            self.transport = socket
+            raise
+        self._hand_over(take, socket, b"".join(self.transport.written), early)
 
     def _read_on(self) -> bytes | None:
         early, self._early = self._early, None
@@ -70,25 +84,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.resume_reading()
         return early
 
-    def _hand_over(self, take: TakeSocket) -> None:
+    def _hand_over(self, take: TakeSocket, socket: asyncio.Transport, answer: bytes, early: bytes | None) -> None:
         self.stop_keepalive()
         self.connections.discard(self)
-        early = self._read_on()
-        socket, self.transport = self.transport, _HandedOver()
         self.disconnected = True
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "handed over"})
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "the app took the socket"})
         try:
-            take(socket, self.connections)
+            take(socket, answer, self.connections)
+            if early:
+                cast("asyncio.Protocol", socket.get_protocol()).data_received(early)
         except BaseException:
-            socket.abort()  # nobody else would
+            socket.abort()
             raise
-        if early:
-            cast("asyncio.Protocol", socket.get_protocol()).data_received(early)
 
     def on_task_complete(self, task: asyncio.Task[Any]) -> None:
         """The app has left the WebSocket."""
         super().on_task_complete(task)
-        if not isinstance(self.transport, _HandedOver):
+        if not isinstance(self.transport, _Answer):
             self._drain()
 
     def _drain(self, left: int | None = None) -> None:
@@ -102,12 +114,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.abort()
 
 
-class _HandedOver(asyncio.Transport):
-    """What is left of a socket that has been handed over: it is another's to write and to close."""
+class _Answer(asyncio.Transport):
+    """In the place of a socket that is handed over: keeps what was to be written, so that it goes out with more."""
 
-    def close(self) -> None:
-        """Leave it open."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep it."""
+        self.written.append(bytes(data))
 
     def is_closing(self) -> bool:
-        """Whether it can be used here."""
-        return True
+        """Whether it is of no use any more."""
+        return False
+
+    def close(self) -> None:
+        """The app is done; the socket stays open."""

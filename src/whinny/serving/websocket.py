@@ -16,7 +16,7 @@ from whinny.engine import EngineRequest, Gate, Rejection
 from whinny.serving.types import SOCKET_EXTENSION
 
 if TYPE_CHECKING:
-    from whinny.engine import Packet, Peer, TransportName
+    from whinny.engine import Peer, TransportName
     from whinny.server import Server
     from whinny.serving.native import NativePath, NativeWebSocket
     from whinny.serving.origin import Headers
@@ -86,7 +86,11 @@ class AsgiWebSocket:
     async def _flush(self) -> None:
         try:
             while packets := self.peer.take():
-                await self._write(packets)
+                for packet in packets:
+                    wire = packet.wire
+                    self._blocked = True
+                    await self._send({"type": "websocket.send", "text" if type(wire) is str else "bytes": wire})
+                    self._blocked = False
                 self.peer.sent()
             if self._close_code is not None and not self._closed:
                 self._closed = True
@@ -96,14 +100,6 @@ class AsgiWebSocket:
         finally:
             self._flushing = False
             self._writer = None
-
-    async def _write(self, packets: list[Packet]) -> None:
-        for packet in packets:
-            wire = packet.wire
-            kind = "text" if type(wire) is str else "bytes"
-            self._blocked = True
-            await self._send({"type": "websocket.send", kind: wire})
-            self._blocked = False
 
     def close(self, code: int = 1000) -> None:
         """Send a close frame behind what is being written."""
@@ -133,7 +129,7 @@ class AsgiWebSocket:
                 wire = message.get("text")
                 if wire is None:
                     wire = message["bytes"]
-                if _too_large(wire, limit):
+                if len(wire) * 4 > limit and _too_large(wire, limit):  # a character takes at most four bytes
                     self.close(MESSAGE_TOO_BIG)
                     self.peer.lost(self, "transport error", "the message is larger than max_http_buffer_size")
                     continue
@@ -145,7 +141,8 @@ class AsgiWebSocket:
                         self.peer.receive(wire)
                     finally:
                         self._write_now()
-                await self._gate.wait()
+                if self._gate.is_shut:
+                    await self._gate.wait()
         except asyncio.CancelledError:
             if self._close_code is None:  # only a server that ends does so
                 self.peer.lost(self, "server shutting down")
@@ -195,10 +192,7 @@ def _resume(writing: Coroutine[Any, Any, None], waiting_for: Any) -> Generator[A
 
 
 def _too_large(wire: str | bytes, limit: int) -> bool:
-    if len(wire) > limit:
-        return True
-    # A character takes at most four bytes.
-    return type(wire) is str and len(wire) * 4 > limit and not wire.isascii() and len(wire.encode()) > limit
+    return len(wire) > limit or (type(wire) is str and not wire.isascii() and len(wire.encode()) > limit)
 
 
 class WebSocketEndpoint:
@@ -230,12 +224,14 @@ class WebSocketEndpoint:
             return
         await transport.read(receive, self._engine.options.max_http_buffer_size)
 
-    def _take(self, request: EngineRequest, sid: str, socket: asyncio.Transport, open_sockets: OpenSockets) -> None:
+    def _take(
+        self, request: EngineRequest, sid: str, socket: asyncio.Transport, answer: bytes, open_sockets: OpenSockets
+    ) -> None:
         from whinny.serving.native import NativePath, NativeWebSocket  # it needs websockets, which not everybody has
 
         if self._native is None:
             self._native = NativePath(self._engine.options.max_http_buffer_size, self._shut_down)
-        transport = NativeWebSocket(self._native, socket, open_sockets)
+        transport = NativeWebSocket(self._native, socket, answer, open_sockets)
         engaged = self._engage(request, sid, transport)
         transport.start()
         if not engaged:

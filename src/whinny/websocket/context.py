@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any, Final, Generic
 
 from msgspec import UNSET
 
 from whinny.logs import escape
 from whinny.websocket.detached import DetachedSocket
+from whinny.websocket.message_ids import new_message_id
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -57,7 +57,6 @@ class WebsocketContext(Generic[User]):
         event_name: str,
         payload: Any = UNSET,
         socket: SocketLike | None = None,
-        *,
         args: tuple[Any, ...] | None = None,
         controller_name: str = "",
         controller_method_name: str = "",
@@ -87,7 +86,7 @@ class WebsocketContext(Generic[User]):
     def message_id(self) -> str:
         """An id of this event, for logs."""
         if self._message_id is None:
-            self._message_id = str(uuid.uuid4())
+            self._message_id = new_message_id()
         return self._message_id
 
     def log_extra(self) -> dict[str, Any]:

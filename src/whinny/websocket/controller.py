@@ -90,6 +90,8 @@ class SocketIOController:
         if (known := opened.server.namespaces.get(name)) is not None and known.handler is not None:
             raise ConfigurationError(f"{cls.__name__} cannot be attached: the namespace {name!r} has a root already.")
         app = SocketIOApp(opened.server, opened.lifecycle, http)
+        if handler.event_decoders:
+            opened.server.event_decoders[name] = handler.event_decoders
         opened.server.of(name).handler = handler  # from here on, nothing is refused
         ws_server.keep(opened)
         return app

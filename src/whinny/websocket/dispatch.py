@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from whinny.framework import ControllerNode, Pipeline, Run, ServiceManager
+from whinny.framework import AnsweringRun, ControllerNode, Pipeline, ServiceManager
 from whinny.logs import escape
 from whinny.server import Job, Pending, Socket
 from whinny.types import DisconnectReason
@@ -14,7 +14,8 @@ from whinny.websocket.connections import Connections
 from whinny.websocket.context import LOGGED_NAME, WebsocketContext
 from whinny.websocket.errors import RESPONSES, WebsocketErrorHandler
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
-from whinny.websocket.routing import Route, routes_of
+from whinny.websocket.routing import routes_of
+from whinny.websocket.typed import TypedContext, TypedPayload
 
 if TYPE_CHECKING:
     from whinny.websocket.controller import SocketIOController
@@ -25,16 +26,15 @@ log = logging.getLogger("whinny.websocket")
 class Dispatcher:
     """Handles the clients of a root controller; the NamespaceHandler of its namespace."""
 
-    __slots__ = ("_by_name", "_connections", "_errors", "_pipeline", "routes")
+    __slots__ = ("_by_name", "_connections", "_errors", "_pipeline", "event_decoders", "routes")
 
     def __init__(self, root: SocketIOController, tree: ControllerNode, services: ServiceManager) -> None:
         """Raises ConfigurationError when something is wrong with a controller, naming it."""
         self.routes = routes_of(tree)
         self._by_name = {route.event_name: route for route in self.routes}
+        self.event_decoders = {route.event_name: route.decode for route in self.routes if route.decode is not None}
         self._errors = WebsocketErrorHandler(root, services.settings)
-        self._pipeline: Pipeline[WebsocketContext[Any], AnyResponse] = Pipeline(
-            services, RESPONSES, self._errors, _check
-        )
+        self._pipeline: Pipeline[WebsocketContext[Any], AnyResponse] = Pipeline(services, RESPONSES, self._errors)
         self._connections = Connections(tree, self._errors)
 
     def on_connect(self, socket: Socket) -> Pending | None:
@@ -53,15 +53,13 @@ class Dispatcher:
             self._answer_unknown(socket, name, ack_id)
             return None
         args = tuple(data[1:])
-        ctx: WebsocketContext[Any] = WebsocketContext(
-            name,
-            args[0] if args else None,
-            socket,
-            args=args,
-            controller_name=route.controller_name,
-            controller_method_name=route.method_name,
-        )
-        return Job(self._handle(route, ctx, socket, ack_id), route.waits)
+        payload = args[0] if args else None
+        ctx: WebsocketContext[Any]
+        if type(payload) is TypedPayload:
+            ctx = TypedContext(name, payload, socket, route.controller_name, route.method_name)
+        else:
+            ctx = WebsocketContext(name, payload, socket, args, route.controller_name, route.method_name)
+        return self._pipeline.run(EventRun(route.waits, socket, ack_id), route, ctx), route.waits
 
     @staticmethod
     def _answer_unknown(socket: Socket, name: str, ack_id: int | None) -> None:
@@ -70,20 +68,30 @@ class Dispatcher:
             log.debug("No method handles the event %r", shown, extra={"event_name": escape(shown)})
         if ack_id is not None:
             error = {"code": "UNKNOWN_EVENT", "message": "The server does not know this event."}
-            socket.acknowledge(ack_id, WebsocketErrorResponse(error))
+            socket.acknowledge(ack_id, WebsocketErrorResponse(error).envelope())
 
-    async def _handle(self, route: Route, ctx: WebsocketContext[Any], socket: Socket, ack_id: int | None) -> None:
-        run = Run(route.waits)
-        response = await self._pipeline.run(run, route, ctx)
+
+class EventRun(AnsweringRun[WebsocketContext[Any], AnyResponse], eq=False):
+    """An event on its way: the client is answered if it has asked for that with an `ack_id`."""
+
+    socket: Socket
+    ack_id: int | None
+
+    def check(self, response: AnyResponse) -> None:
+        """Raises EncodeError for a response that cannot be sent."""
+        self.socket.check_answer(response.envelope())
+
+    def send(self, response: AnyResponse) -> None:
+        """Acknowledge. Raises EncodeError."""
+        if self.ack_id is not None:
+            self.socket.acknowledge(self.ack_id, response.envelope())
+
+    def finish(self, response: AnyResponse | None, ctx: WebsocketContext[Any]) -> None:
+        """Log the event, and acknowledge."""
         if log.isEnabledFor(logging.DEBUG):
             _log_event(ctx, response)
-        if response is not None and ack_id is not None:
-            await self._errors.deliver(run, response, ctx, lambda answer, _: socket.acknowledge(ack_id, answer))
-
-
-def _check(response: AnyResponse, ctx: WebsocketContext[Any]) -> None:
-    """Raises EncodeError for a response that cannot be sent."""
-    cast("Socket", ctx.socket).check_answer(response)
+        if response is not None:
+            self.send(response)
 
 
 def _log_event(ctx: WebsocketContext[Any], response: AnyResponse | None) -> None:

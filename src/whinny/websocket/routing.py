@@ -19,9 +19,10 @@ from whinny.framework import (
     signature_of,
     waits,
 )
-from whinny.protocol import RESERVED_EVENTS
+from whinny.protocol import RESERVED_EVENTS, EventDecoder
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.decorators import EVENT
+from whinny.websocket.typed import call_with_typed, event_decoder
 from whinny.websocket.validation import refuse_payload
 
 Caller = Callable[[WebsocketContext[Any]], Any]
@@ -34,7 +35,8 @@ class Route:
     """An event and all that happens on it: the hooks, from the root class's to the method's own, then the method.
 
     `call` calls the method with as much of the event as it takes. `payload` is the type that the method declares for
-    its payload; `waits` says whether a hook or the method is a coroutine function.
+    its payload; `waits` says whether a hook or the method is a coroutine function. `decode` decodes the event's JSON
+    with the payload straight in its type, where that can be.
     """
 
     event_name: str
@@ -45,6 +47,7 @@ class Route:
     call: Caller
     payload: Any
     waits: bool
+    decode: EventDecoder | None
 
     @property
     def name(self) -> str:
@@ -74,6 +77,9 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
         raise ConfigurationError(f"{method.where} handles an event, but its name is that of what runs for each client.")
     hooks = (*node.hooks, *method.hooks)
     call, payload = _caller(method.function, type(node.controller), method.where)
+    decode = event_decoder(event, payload) if not hooks else None
+    if decode is not None:
+        call = call_with_typed(method.function, call)
     return Route(
         event_name=event,
         controller=node.controller,
@@ -83,6 +89,7 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
         call=call,
         payload=payload,
         waits=any(waits(function) for function in (method.function, *(hook.function for hook in hooks))),
+        decode=decode,
     )
 
 

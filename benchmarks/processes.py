@@ -1,0 +1,115 @@
+"""Starts a server in a process of its own, and stops it again."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parent
+PATIENCE: Final = 30.0
+"""Seconds that a server may take to start, and to stop."""
+
+_UVICORN: Final = "--loop uvloop --http httptools --log-level warning --host 127.0.0.1 --port"
+
+
+class ServerFailed(Exception):
+    """A server did not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that can be measured: its name in the figures, its title for readers, and how it is started.
+
+    `folder` is where it is started, seen from the project's root; the port follows as the command's last word.
+    """
+
+    key: str
+    title: str
+    command: tuple[str, ...]
+    folder: str = "."
+
+    def start(self, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """The process; it may not listen yet."""
+        return subprocess.Popen([*self.command, str(port)], cwd=ROOT / self.folder, stdout=log, stderr=log)
+
+
+def _python(*words: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", *words)
+
+
+SERVERS: Final = (
+    Server(
+        "whinny",
+        "Whinny",
+        _python("whinny.cli", "run", "benchmarks.servers.whinny_app:app", "--host", "127.0.0.1", "--port"),
+    ),
+    Server("node", "Node", ("node", "node.mjs"), "benchmarks/servers"),
+    Server("bun", "Bun", ("../node_modules/.bin/bun", "bun.mjs"), "benchmarks/servers"),
+    Server(
+        "python-socketio",
+        "python-socketio",
+        _python("uvicorn", "benchmarks.servers.python_socketio_app:app", *_UVICORN.split()),
+    ),
+    Server("asgi", "Whinny by ASGI", _python("uvicorn", "benchmarks.servers.whinny_app:app", *_UVICORN.split())),
+)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that listens."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Running]:
+    """The server, until the block ends. Raises ServerFailed with what it has printed when it does not start."""
+    port = free_port()
+    with TemporaryFile() as log:
+        process = server.start(port, log)
+        try:
+            _wait_until_it_listens(server, process, port, log)
+            yield Running(process.pid, port)
+        finally:
+            _stop(process)
+
+
+def _wait_until_it_listens(server: Server, process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None or time.monotonic() > end:
+            log.seek(0)
+            raise ServerFailed(f"{server.title} does not listen:\n{log.read().decode(errors='replace')}")
+        time.sleep(0.02)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

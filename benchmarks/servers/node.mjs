@@ -1,0 +1,9 @@
+// socket.io on Node. Usage: node node.mjs PORT
+
+import { createServer } from "node:http";
+import { Server } from "socket.io";
+import { listen } from "./handlers.mjs";
+
+const http = createServer();
+listen(new Server(http));
+http.listen(Number(process.argv[2]), "127.0.0.1");

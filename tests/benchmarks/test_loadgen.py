@@ -1,0 +1,123 @@
+"""The load generator, in each of its modes, against the benchmark's own server: it does what it says, however fast."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.loadgen import LoadFailed, build, load
+from benchmarks.measurements import MEASUREMENTS
+from benchmarks.processes import SERVERS, Running, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SHORT = ("--seconds", "0.2", "--warmup", "0.1")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("cc") is None:
+        pytest.fail("These tests need a C compiler: run `make test`, or install it (Debian: build-essential).")
+    return build(tmp_path_factory.mktemp("loadgen"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running(SERVERS[0]) as process:
+        yield process
+
+
+@pytest.mark.parametrize("event", ["echo", "echo async", "echo plain"])
+@pytest.mark.parametrize("transport", [(), ("--polling",)])
+def test_echo(program: Path, server: Running, event: str, transport: tuple[str, ...]) -> None:
+    """Clients are answered by every echo, over both transports."""
+    figures = load(program, server, ["--mode", "echo", "--clients", "5", "--event", event, *transport, *SHORT])
+    assert figures["transport"] == ("polling" if transport else "websocket")
+    assert figures["clients"] == 5
+    assert figures["operations"] > 5
+    assert figures["rate"] == pytest.approx(figures["operations"] / figures["seconds"], rel=0.01)
+    assert 0 < figures["p50_ms"] <= figures["p99_ms"]
+    assert figures["connect"]["rate"] > 0
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536, 300_000])
+def test_sizes(program: Path, server: Running, size: int) -> None:
+    """Frames of each form of length go both ways."""
+    figures = load(program, server, ["--mode", "echo", "--clients", "2", "--size", str(size), *SHORT])
+    assert figures["operations"] > 2
+
+
+@pytest.mark.parametrize("transport", [(), ("--polling",)])
+@pytest.mark.parametrize("attachment", [1, 2, 3, 1024, 70_000])
+def test_binary_echo(program: Path, server: Running, attachment: int, transport: tuple[str, ...]) -> None:
+    """Attachments come back whole, as frames or as base64."""
+    arguments = ["--event", "echo plain", "--attachment", str(attachment), *transport, *SHORT]
+    figures = load(program, server, ["--mode", "echo", "--clients", "3", "--in-flight", "2", *arguments])
+    assert figures["operations"] > 3
+
+
+@pytest.mark.parametrize("extra", [(), ("--rooms", "50"), ("--polling",), ("--attachment", "100")])
+def test_fanout(program: Path, server: Running, extra: tuple[str, ...]) -> None:
+    """Broadcasts arrive, to all and to a room, over both transports, with and without attachments."""
+    figures = load(program, server, ["--mode", "fanout", "--clients", "20", "--in-flight", "2", *extra, *SHORT])
+    assert figures["operations"] > 20
+    assert figures["dropped"] == 0
+
+
+def test_a_number_of_broadcasts(program: Path, server: Running) -> None:
+    """Each client has every broadcast exactly once."""
+    figures = load(program, server, ["--mode", "fanout", "--clients", "7", "--in-flight", "3", "--broadcasts", "50"])
+    assert figures["operations"] == 7 * 50
+
+
+def test_stalled_clients(program: Path, server: Running) -> None:
+    """Those that read get every broadcast; those that do not are disconnected once too much waits for them."""
+    load_of_16_mib = ["--broadcasts", "160", "--size", "100000"]
+    figures = load(program, server, ["--mode", "fanout", "--clients", "5", "--stalled", "3", *load_of_16_mib])
+    assert figures["operations"] == 2 * 160
+    assert figures["dropped"] == 3
+
+
+def test_idle(program: Path, server: Running) -> None:
+    figures = load(program, server, ["--mode", "idle", "--clients", "30", "--exchanges", "1", *SHORT])
+    assert figures["operations"] == 30
+    assert {"rss_kib", "idle_cpu_s", "utilization"} <= set(figures)
+
+
+def test_connect(program: Path, server: Running) -> None:
+    figures = load(program, server, ["--mode", "connect", "--clients", "60", "--concurrency", "7"])
+    assert figures["connect"]["rate"] > 0
+
+
+def test_disconnect(program: Path, server: Running) -> None:
+    """All are disconnected, not only the one that asks."""
+    figures = load(program, server, ["--mode", "disconnect", "--clients", "40"])
+    assert figures["operations"] == 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--mode", "echo", "--event", "nobody's"], "unexpected message"),
+        (["--mode", "echo", "--polling", "--path", "/elsewhere/"], "answered HTTP/1.1 404"),
+        (["--mode", "nothing"], "no mode is named 'nothing'"),
+        (["--mode", "echo", "--in-flight", "65"], "--in-flight may be 64 at most"),
+        (["--mode", "disconnect", "--polling"], "use WebSocket"),
+    ],
+)
+def test_what_is_wrong_is_told(program: Path, server: Running, arguments: list[str], words: str) -> None:
+    """A load that cannot be put on the server, or is answered in another way, gives no figures."""
+    with pytest.raises(LoadFailed, match=words):
+        load(program, server, [*arguments, *SHORT])
+
+
+def test_the_arguments_of_all_measurements_are_known(program: Path) -> None:
+    """Whatever is measured, the load generator knows its options: it gets as far as looking for the port."""
+    closed: Any = Running(pid=1, port=1)
+    for measurement in MEASUREMENTS:
+        with pytest.raises(LoadFailed, match="no connection to port 1"):
+            load(program, closed, measurement.command(0.1, 0.1))
