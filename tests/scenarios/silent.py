@@ -37,7 +37,7 @@ class SilentClient:
         assert head.startswith(b"HTTP/1.1 101 "), head
         assert self.receive().startswith(b"0{")
         self.send("40" + json.dumps({"label": label}))
-        assert self.receive().startswith(b"40{")
+        assert self.packet().startswith(b"40{")
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +58,12 @@ class SilentClient:
         """Send these frames; waits while the server does not read."""
         for each in frames:
             self._socket.sendall(each)
+
+    def packet(self) -> bytes:
+        """The payload of the next frame that is no ping; pings are answered."""
+        while (packet := self.receive()) == b"2":
+            self.send("3")
+        return packet
 
     def receive(self) -> bytes:
         """The payload of the next frame."""

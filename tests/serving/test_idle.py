@@ -23,7 +23,7 @@ class IdleController(SocketIOController):
 
 
 class PingingController(IdleController):
-    options = ServerOptions(ping_interval=0.2, ping_timeout=5)
+    options = ServerOptions(ping_interval=0.3, ping_timeout=10)
 
 
 def timers() -> int:
@@ -37,7 +37,7 @@ def connect(url: str, stack: ExitStack, count: int) -> list[SilentClient]:
     clients = [stack.enter_context(SilentClient(url)) for _ in range(count)]
     for client in clients:
         client.send('421["echo",1]')
-        assert client.receive() == b'431[{"status":"ok","data":[1]}]'
+        assert client.packet() == b'431[{"status":"ok","data":[1]}]'
     return clients
 
 

@@ -116,6 +116,16 @@ async def test_websocket(wire: Wire) -> None:
         assert await client.receive() == attachment
 
 
+async def test_uvicorn_does_not_log_sessions(server: ServerProcess, wire: Wire) -> None:
+    """It tells of the app's own WebSockets, and nothing of those whose address names a session."""
+    client = await wire.polling()
+    probe = await wire.probe(client.sid)
+    assert await probe.ask("2probe") == "3probe"
+    async with open_at(server, "/echo?logged"):
+        await asyncio.to_thread(server.wait_for, '"WebSocket /echo?logged" [accepted]')
+    assert f'"WebSocket /socket.io/?EIO=4&transport=websocket&sid={client.sid}' not in server.log
+
+
 async def test_upgrade(wire: Wire) -> None:
     """A client that begins by polling goes on natively; what was sent before the upgrade is over arrives, in order."""
     client = await wire.polling()
