@@ -83,10 +83,11 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(url: str, path: str = "/socket.io/") -> AsyncIterator[RawClient]:
+async def raw_client(url: str, path: str = "/socket.io/", **options: Any) -> AsyncIterator[RawClient]:
     """A client whose engine is open and which is in no namespace yet."""
-    address = url.replace("http://", "ws://", 1) + path + QUERY + "websocket"
-    async with connect(address, compression=None, proxy=None, max_size=None, close_timeout=5) as websocket:
+    address = url.replace("http", "ws", 1) + path + QUERY + "websocket"
+    settings = {"compression": None, "proxy": None, "max_size": None, "close_timeout": 5, **options}
+    async with connect(address, **settings) as websocket:
         opening = await websocket.recv()
         assert isinstance(opening, str)
         assert opening.startswith("0{"), opening

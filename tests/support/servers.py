@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 
-Kind = Literal["whinny", "uvicorn", "hypercorn"]
+Kind = Literal["whinny", "native", "uvicorn", "hypercorn"]
+"""`whinny run`, uvicorn with Whinny's WebSocket class, and uvicorn and hypercorn as they are."""
+
+NATIVE = "whinny.serving.uvicorn:WebSocketProtocol"
 
 
 def free_port() -> int:
@@ -34,8 +37,9 @@ def free_port() -> int:
 def command(kind: Kind, app: str, port: int, args: Sequence[str]) -> list[str]:
     if kind == "whinny":
         return [sys.executable, "-m", "whinny.cli", "run", app, "--host", "127.0.0.1", "--port", str(port), *args]
-    if kind == "uvicorn":
-        return [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), *args]
+    if kind in ("native", "uvicorn"):
+        websockets = ["--ws", NATIVE] if kind == "native" else []
+        return [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), *websockets, *args]
     return [sys.executable, "-m", "hypercorn", app, "--bind", f"127.0.0.1:{port}", *args]
 
 
@@ -84,6 +88,13 @@ class ServerProcess:
                 raise RuntimeError(f"the server did not answer within {timeout} s:\n{self.log}")
             time.sleep(0.02)
 
+    def wait_for(self, words: str, within: float = 10) -> None:
+        """Wait until the server has printed this."""
+        end = time.monotonic() + within
+        while words not in self.log:
+            assert time.monotonic() < end, self.log
+            time.sleep(0.01)
+
     def stop(self, sig: signal.Signals = signal.SIGTERM, timeout: float = 20) -> float:
         """Send `sig`, wait for the end and return how many seconds it took. No worker of it is left behind."""
         began = time.monotonic()
@@ -102,14 +113,19 @@ class ServerProcess:
         return time.monotonic() - began
 
 
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """That of a server: it finds the apps of the tests, and what is on the path of this process."""
+    path = [str(TESTS), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), "PYTHONUNBUFFERED": "1", **(more or {})}
+
+
 @contextmanager
 def serve(
     app: str, *, by: Kind = "whinny", env: Mapping[str, str] | None = None, args: Sequence[str] = ()
 ) -> Iterator[ServerProcess]:
     """Serve `app` ("apps.scenarios:app", seen from tests/) until the block ends."""
     port = free_port()
-    environment = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{ROOT}", "PYTHONUNBUFFERED": "1", **(env or {})}
-    server = ServerProcess(port, command(by, app, port, args), environment)
+    server = ServerProcess(port, command(by, app, port, args), environment(env))
     try:
         server.start()
         yield server

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from whinny.serving.types import TakeSocket
 
-DRAIN_TIMEOUT: Final = 5.0
-"""Seconds in which a client must take what is left for it once the app is done with its WebSocket."""
+EXTENSIONS: Final = "Sec-WebSocket-Extensions"
 
+DRAIN_TIMEOUT: Final = 5.0
+"""Seconds in which a client must take a part of what is left for it once the app is done with its WebSocket."""
 
 _SILENT: Final = logging.Logger("whinny.serving.handshake", logging.WARNING)
 
@@ -34,39 +35,64 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """
 
     _take: TakeSocket | None = None
+    _early: bytes | None = None  # what the client sent before it was let in
 
     def handle_connect(self, event: Request) -> None:
         """The request of the handshake came."""
         super().handle_connect(event)
         if hasattr(self, "scope"):  # the request was in order, and the app is about to hear of it
             self.scope["extensions"][SOCKET_EXTENSION] = self._give_to  # type: ignore[assignment]
+            self._early = b""
 
     def _give_to(self, take: TakeSocket) -> None:
         self._take = take
         # Who takes the socket logs its own connections; a request of Socket.IO names the session besides.
         self.logger = self.conn.logger = _SILENT
 
+    def data_received(self, data: bytes) -> None:
+        """Bytes came. Those of a client that does not wait for its answer are kept for whoever reads it then."""
+        if self._early is None:
+            super().data_received(data)
+        else:
+            self._early += data
+            self.transport.pause_reading()
+
     async def send(self, message: ASGISendEvent) -> None:
         """ASGI's `send`."""
-        if self._take is None or message["type"] != "websocket.accept" or self.disconnected:
+        gone = self.disconnected or self.transport.is_closing()
+        if self._take is None or message["type"] != "websocket.accept" or gone:
             await super().send(message)
+            if self._early is not None and (early := self._read_on()):
+                self.data_received(early)
             return
+        if EXTENSIONS in self.response.headers:
+            del self.response.headers[EXTENSIONS]  # who takes the socket knows no permessage-deflate
         take, self._take = self._take, None
+        early = self._read_on()
         socket, self.transport = self.transport, _Answer()
         try:
             await super().send(message)
         except BaseException:
             self.transport = socket
             raise
-        self._hand_over(take, socket, b"".join(self.transport.written))
+        self._hand_over(take, socket, b"".join(self.transport.written), early)
 
-    def _hand_over(self, take: TakeSocket, socket: asyncio.Transport, answer: bytes) -> None:
+    def _read_on(self) -> bytes | None:
+        early, self._early = self._early, None
+        if not early or self.transport.is_closing():
+            return None
+        self.transport.resume_reading()
+        return early
+
+    def _hand_over(self, take: TakeSocket, socket: asyncio.Transport, answer: bytes, early: bytes | None) -> None:
         self.stop_keepalive()
         self.connections.discard(self)
         self.disconnected = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "the app took the socket"})
         try:
             take(socket, answer, self.connections)
+            if early:
+                cast("asyncio.Protocol", socket.get_protocol()).data_received(early)
         except BaseException:
             socket.abort()
             raise
@@ -75,7 +101,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The app has left the WebSocket."""
         super().on_task_complete(task)
         if not isinstance(self.transport, _Answer):
-            self.loop.call_later(DRAIN_TIMEOUT, self.transport.abort)
+            self._drain()
+
+    def _drain(self, left: int | None = None) -> None:
+        """Drop the socket when the client has taken nothing for a while; `left` is what waited for it before."""
+        if self.disconnected:
+            return
+        waiting = self.transport.get_write_buffer_size()
+        if left is None or 0 < waiting < left:
+            self.loop.call_later(DRAIN_TIMEOUT, self._drain, waiting)
+        else:
+            self.transport.abort()
 
 
 class _Answer(asyncio.Transport):

@@ -1,0 +1,669 @@
+"""What Whinny's WebSocket class and uvicorn expect of each other, in servers of every kind that uvicorn can be.
+
+Each of uvicorn's HTTP protocols hands a WebSocket over in code of its own, and each event loop has its own transports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import signal
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from serving.in_process import running
+from support.servers import NATIVE, ServerProcess, environment, free_port, serve
+from whinny import ServiceManager, SocketIOController, WebsocketContext, WebsocketResponse, event_name
+from whinny.serving.types import SOCKET_EXTENSION
+from whinny.serving.uvicorn import EXTENSIONS, WebSocketProtocol
+from wire.raw import NOBODY, UPGRADE, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from support.servers import Kind
+
+    ServerOf = Callable[[str], ServerProcess]
+
+HTTP = ["h11", "httptools", "zttp"]
+LOOPS = ["asyncio", "uvloop"]
+NATIVELY = "NativeWebSocket"
+BY_ASGI = "AsgiWebSocket"
+
+
+class PlainController(SocketIOController):
+    @event_name("echo")
+    def echo(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return WebsocketResponse(ctx.payload)
+
+
+@pytest.fixture(scope="module", params=[f"{http} {loop}" for http in HTTP for loop in LOOPS])
+def server_of(request: pytest.FixtureRequest) -> Iterator[ServerOf]:
+    """The server of an app of apps.contract, under each HTTP protocol and event loop."""
+    http, loop = request.param.split()
+    running: dict[str, ServerProcess] = {}
+    with ExitStack() as stack:
+
+        def server_of(app: str) -> ServerProcess:
+            if app not in running:
+                args = ["--http", http, "--loop", loop]
+                running[app] = stack.enter_context(serve(f"apps.contract:{app}", by="native", args=args))
+            return running[app]
+
+        yield server_of
+        for server in running.values():
+            check(server.log)
+
+
+def check(log: str) -> None:
+    """The server has logged no error but those that the app asks for."""
+    log = log.replace("Traceback", "", log.count("a crash of"))
+    for sign in ("Traceback", "never retrieved", "was destroyed", "never awaited", "InvalidStateError", "Error:"):
+        if sign in log.replace("ValueError: a crash of", ""):
+            raise AssertionError(log[max(0, log.index(sign) - 1000) :])
+
+
+@pytest.fixture(params=["plain", "app"])
+def server(request: pytest.FixtureRequest, server_of: ServerOf) -> ServerProcess:
+    """Without middleware, and behind some of every kind."""
+    return server_of(request.param)
+
+
+@pytest.fixture
+async def wire(server: ServerProcess) -> AsyncIterator[Wire]:
+    async with Wire(server.url) as clients:
+        yield clients
+
+
+def open_at(server: ServerProcess, path: str, **options: Any) -> connect:
+    """A WebSocket of the app's own."""
+    return connect(f"ws://127.0.0.1:{server.port}{path}", **{"proxy": None, "max_size": None, **options})
+
+
+async def status(server: ServerProcess, path: str) -> InvalidStatus:
+    """How a WebSocket was refused."""
+    with pytest.raises(InvalidStatus) as refused:
+        await open_at(server, path)
+    return refused.value
+
+
+# Socket.IO
+
+
+async def test_websocket(wire: Wire) -> None:
+    """A client on WebSocket is served natively: text, binary and large messages, both ways."""
+    client = await wire.websocket()
+    await client.connect()
+    assert await client.ask('420["transport"]') == f'430[{{"status":"ok","data":"{NATIVELY}"}}]'
+    assert await client.is_served()
+    for size in (0, 1, 125, 126, 65_535, 65_536, 900_000):
+        text = "x" * size
+        assert await client.ask(f'42["back","{text}"]') == f'42["back","{text}"]'
+        attachment = bytes(n % 251 for n in range(size))
+        await client.send('451-["back",{"_placeholder":true,"num":0}]', attachment)
+        assert await client.receive() == '451-["back",{"_placeholder":true,"num":0}]'
+        assert await client.receive() == attachment
+
+
+async def test_uvicorn_does_not_log_sessions(server: ServerProcess, wire: Wire) -> None:
+    """It tells of the app's own WebSockets, and nothing of those whose address names a session."""
+    client = await wire.polling()
+    probe = await wire.probe(client.sid)
+    assert await probe.ask("2probe") == "3probe"
+    async with open_at(server, "/echo?logged"):
+        await asyncio.to_thread(server.wait_for, '"WebSocket /echo?logged" [accepted]')
+    assert f'"WebSocket /socket.io/?EIO=4&transport=websocket&sid={client.sid}' not in server.log
+    await client.send("1")
+
+
+async def test_upgrade(wire: Wire) -> None:
+    """A client that begins by polling goes on natively; what was sent before the upgrade is over arrives, in order."""
+    client = await wire.polling()
+    await client.connect()
+    probe = await wire.probe(client.sid)
+    assert await probe.ask("2probe") == "3probe"
+    await client.send('42["back",1]', '42["back",2]')
+    heard: list[str | bytes] = [await client.receive()]
+    poll = await client.pending() if len(client._inbox) == 0 else None
+    await probe.send("5")
+    if poll is not None:
+        heard += [packet for packet in (await poll).packets if packet != "6"]
+    heard += client._inbox
+    await probe.send('42["back",3]')
+    while '42["back",3]' not in heard:
+        heard.append(await probe.receive())
+    assert heard == [f'42["back",{n}]' for n in (1, 2, 3)]
+    assert await probe.ask('420["transport"]') == f'430[{{"status":"ok","data":"{NATIVELY}"}}]'
+
+
+async def test_the_answer_to_the_handshake(wire: Wire) -> None:
+    """It has the engine's cookie, no subprotocol and no extension, whatever is offered."""
+    offers = {
+        "sec-websocket-protocol": "first, second",
+        "sec-websocket-extensions": "permessage-deflate; client_max_window_bits",
+    }
+    reply = await wire.upgrade(offers)
+    assert reply.status == 101
+    assert reply.headers["set-cookie"].startswith("io=")
+    assert "sec-websocket-protocol" not in reply.headers
+    assert "sec-websocket-extensions" not in reply.headers
+    assert reply.headers["server"] == "uvicorn"
+
+
+async def test_a_client_that_offers_all_that_browsers_offer(wire: Wire) -> None:
+    """Compression and subprotocols are offered in vain."""
+    client = await wire.websocket(compression="deflate", subprotocols=["first", "second"])
+    await client.connect()
+    assert client.connection.subprotocol is None
+    text = "compressible " * 1000
+    assert await client.ask(f'42["back","{text}"]') == f'42["back","{text}"]'
+
+
+async def test_refusals(wire: Wire) -> None:
+    """A handshake that is refused is answered by HTTP, with the reason in its body."""
+    for query, message in (({"EIO": "3"}, "Unsupported protocol version"), ({"sid": NOBODY}, "Session ID unknown")):
+        reply = await wire.upgrade(**query)
+        assert (reply.status, reply.text) == (400, message)
+    reply = await wire.upgrade({"origin": "https://elsewhere.example"})
+    assert reply.error == (403, {"code": 4, "message": "Forbidden"})
+
+
+async def test_the_end(wire: Wire) -> None:
+    """Each way to leave is heard of with its reason, and answered with a close frame."""
+    client = await wire.websocket()
+    sid = await client.connect()
+    await client.connection.close(4321)
+    assert client.close_code == 4321
+    assert await wire.reason(sid) == "transport close"
+    client = await wire.websocket()
+    sid = await client.connect()
+    client.connection.transport.abort()
+    assert await wire.reason(sid) == "transport close"
+    client = await wire.websocket()
+    sid = await client.connect()
+    await client.send('42["leave",true]')
+    assert await client.rest() in ([], ["41"])
+    assert client.close_code in (1000, 1005)
+    assert await wire.reason(sid) == "server namespace disconnect"
+    client = await wire.websocket()
+    sid = await client.connect()
+    await client.misbehave("nonsense")
+    await client.gone()
+    assert await wire.reason(sid) == "parse error"
+
+
+async def test_bytes_before_the_accept(server_of: ServerOf) -> None:
+    """A client that does not wait for the answer to its handshake loses nothing where the app takes its time."""
+    server = server_of("app")
+    async with Wire(server.url) as wire:
+        connection = await wire.write("GET", headers=UPGRADE, transport="websocket", mark="slow")
+        await asyncio.to_thread(server.wait_for, "EIO=4&transport=websocket&mark=slow waits")
+        connection.write(masked(b"40"))
+        assert (await connection.reply()).status == 101
+        assert (await frame_from(connection.reader)).startswith(b'0{"sid"')
+        assert (await frame_from(connection.reader)).startswith(b'40{"sid"')
+
+
+def masked(payload: bytes) -> bytes:
+    """A short text frame, masked with zeros."""
+    return bytes((0x81, 0x80 | len(payload), 0, 0, 0, 0)) + payload
+
+
+async def frame_from(reader: asyncio.StreamReader) -> bytes:
+    """The payload of the next frame, which is a short one."""
+    async with asyncio.timeout(5):
+        _, size = await reader.readexactly(2)
+        if size == 126:
+            size = int.from_bytes(await reader.readexactly(2), "big")
+        return await reader.readexactly(size)
+
+
+async def test_a_client_that_goes_before_the_accept(server_of: ServerOf) -> None:
+    """It is gone when the app lets it in, whether it says so or not; nothing of it stays."""
+    server = server_of("app")
+    async with Wire(server.url) as wire:
+        client = await wire.websocket()
+        await client.connect()
+        before = json.loads((await client.ask('420["connections"]'))[3:])[0]["data"]
+        for number, last_words in enumerate((b"", masked(b"40"))):
+            connection = await wire.write("GET", headers=UPGRADE, transport="websocket", mark=f"slow{number}")
+            await asyncio.to_thread(server.wait_for, f"mark=slow{number} waits")
+            connection.write(last_words)
+            await connection.writer.drain()
+            connection.writer.transport.abort()
+            await asyncio.to_thread(server.wait_for, f"mark=slow{number} saw websocket.connect websocket.accept.")
+        assert json.loads((await client.ask('420["connections"]'))[3:])[0]["data"] <= before
+
+
+# middleware
+
+
+async def test_middleware_around(server_of: ServerOf) -> None:
+    """A header that a middleware adds to the accept arrives; what it sees of a WebSocket ends with the handshake."""
+    server = server_of("app")
+    async with Wire(server.url) as wire:
+        reply = await wire.upgrade(mark="around")
+        assert (reply.status, reply.headers["x-added"]) == (101, "by a middleware")
+        client = await wire.websocket(query={"mark": "over"})
+        await client.connect()
+        line = "/socket.io/ EIO=4&transport=websocket&mark=over saw websocket.connect websocket.accept."
+        await asyncio.to_thread(server.wait_for, line)
+        assert await client.is_served()
+
+
+@pytest.mark.parametrize("path", ["/socket.io/?EIO=4&transport=websocket&middleware=", "/echo?middleware="])
+async def test_middleware_that_refuses(path: str, server_of: ServerOf) -> None:
+    """By closing before the accept, by an answer of its own, in place of the accept, or by a crash."""
+    server = server_of("app")
+    assert (await status(server, path + "close")).response.status_code == 403
+    answer = (await status(server, path + "answer")).response
+    assert (answer.status_code, answer.body, answer.headers["x-reason"]) == (451, b"by order", "the law")
+    assert (await status(server, path + "crash")).response.status_code == 500
+    assert (await status(server, path + "replace")).response.status_code == 403
+    async with Wire(server.url) as wire:
+        client = await wire.websocket()
+        await client.connect()
+        assert await client.is_served()
+
+
+async def test_sessions(server_of: ServerOf) -> None:
+    """A session that an HTTP request has begun is there for a WebSocket."""
+    server = server_of("app")
+    async with Wire(server.url) as wire:
+        connection = await wire.connection()
+        head = f"host: 127.0.0.1:{server.port}\r\nconnection: close\r\n\r\n"
+        connection.write(f"GET /log-in?name=Ada HTTP/1.1\r\n{head}".encode())
+        cookie = (await connection.reply()).headers["set-cookie"].partition(";")[0]
+    async with open_at(server, "/session", additional_headers={"cookie": cookie}) as websocket:
+        assert await websocket.recv() == "Ada"
+    async with open_at(server, "/session") as websocket:
+        assert await websocket.recv() == "nobody's"
+
+
+# the app's own WebSockets
+
+
+async def echoes(websocket: ClientConnection) -> None:
+    """Text, binary, large, fragmented and many messages come back as they were."""
+    fragmented: list[tuple[list[str] | list[bytes], str | bytes]] = [
+        (["a", "", "é" * 40_000, "z"], "a" + "é" * 40_000 + "z"),
+        ([b"", b"\x00" * 70_000, b"z"], b"\x00" * 70_000 + b"z"),
+    ]
+    for message in ("", "one", "two é \N{HORSE}", b"", b"\x00\xff", "x" * 2_000_000, b"y" * 2_000_000):
+        await websocket.send(message)
+        assert await websocket.recv() == message
+    for parts, whole in fragmented:
+        await websocket.send(parts)
+        assert await websocket.recv() == whole
+    for number in range(200):
+        await websocket.send(str(number))
+    assert [await websocket.recv() for _ in range(200)] == [str(number) for number in range(200)]
+    await (await websocket.ping())
+
+
+@pytest.mark.parametrize("path", ["/echo", "/starlette/echo"])
+@pytest.mark.parametrize("compression", ["deflate", None])
+async def test_other_websockets(path: str, compression: str | None, server: ServerProcess) -> None:
+    """They go on by ASGI, with uvicorn's permessage-deflate, which is on unless it is turned off."""
+    async with asyncio.timeout(30), open_at(server, path, compression=compression) as websocket:
+        assert websocket.response is not None
+        offered = "permessage-deflate" in websocket.response.headers.get("sec-websocket-extensions", "")
+        assert offered == (compression is not None)
+        await echoes(websocket)
+        await websocket.close(4321)
+    await asyncio.to_thread(server.wait_for, "the echo heard 4321")
+
+
+async def test_subprotocols_of_other_websockets(server: ServerProcess) -> None:
+    """An endpoint chooses of what is offered."""
+    async with open_at(server, "/echo", subprotocols=["first", "second"]) as websocket:
+        assert websocket.subprotocol == "second"
+
+
+async def test_refusals_of_other_websockets(server: ServerProcess) -> None:
+    """An endpoint refuses with 403 or with an answer of its own; one that is not there, and one that crashes."""
+    assert (await status(server, "/refuse")).response.status_code == 403
+    answer = (await status(server, "/refuse-with-words")).response
+    assert (answer.status_code, answer.body, answer.headers["x-reason"]) == (418, b"not today", "tea")
+    assert (await status(server, "/nowhere")).response.status_code == 403
+    assert (await status(server, "/crash")).response.status_code == 500
+
+
+async def test_close_of_other_websockets(server: ServerProcess) -> None:
+    """An endpoint closes with a code and a reason, and the connection ends."""
+    async with open_at(server, "/close") as websocket:
+        with pytest.raises(ConnectionClosed):
+            await websocket.recv()
+        assert (websocket.close_code, websocket.close_reason) == (4001, "enough")
+
+
+# how the class is named, and what is logged
+
+
+def transport_of(server: ServerProcess) -> str:
+    """The class that serves a client's WebSocket."""
+
+    async def ask() -> str:
+        async with Wire(server.url) as wire:
+            client = await wire.websocket()
+            await client.connect()
+            answer = await client.ask('420["transport"]')
+            assert isinstance(answer, str)
+            name: str = json.loads(answer[3:])[0]["data"]
+            return name
+
+    return asyncio.run(ask())
+
+
+NATIVE_LINE = "Socket.IO: WebSockets are served natively"
+ASGI_LINE = (
+    "Socket.IO: WebSockets are served by ASGI; `whinny run`, or uvicorn with --ws "
+    "whinny.serving.uvicorn:WebSocketProtocol, serves them natively, in a fraction of the time"
+)
+
+
+@pytest.mark.parametrize(
+    ("by", "args", "env", "name"),
+    [
+        ("whinny", [], {}, NATIVELY),
+        ("native", [], {}, NATIVELY),
+        ("uvicorn", [], {"UVICORN_WS": NATIVE}, NATIVELY),
+        ("uvicorn", [], {}, BY_ASGI),
+        ("uvicorn", ["--ws", "websockets-sansio"], {}, BY_ASGI),
+        ("uvicorn", ["--ws", "wsproto"], {}, BY_ASGI),
+        ("hypercorn", ["--workers", "0"], {}, BY_ASGI),
+    ],
+)
+def test_the_log_says_how_websockets_are_served(by: Kind, args: list[str], env: dict[str, str], name: str) -> None:
+    """Once, at the start, and it is true."""
+    # Hypercorn sets up no logging for its app, so that is the app's own matter there.
+    app = "logging_itself" if by == "hypercorn" else "plain"
+    with serve(f"apps.contract:{app}", by=by, args=args, env=env) as server:
+        assert transport_of(server) == name
+        check_line(server.log, name)
+
+
+def check_line(log: str, name: str) -> None:
+    expected, other = (NATIVE_LINE, ASGI_LINE) if name == NATIVELY else (ASGI_LINE, NATIVE_LINE)
+    assert log.count(expected) == 1, log
+    assert other not in log
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs fork()")
+@pytest.mark.parametrize(
+    ("worker", "name"), [("apps.contract_worker.Worker", NATIVELY), ("uvicorn_worker.UvicornWorker", BY_ASGI)]
+)
+def test_gunicorn(worker: str, name: str) -> None:
+    """Gunicorn's uvicorn worker is told of the class by its CONFIG_KWARGS; it shuts down in order."""
+    with gunicorn("apps.contract:plain", worker) as server:
+        assert transport_of(server) == name
+        check_line(server.log, name)
+        assert server.stop() < 8
+        assert "Traceback" not in server.log, server.log
+
+
+@contextmanager
+def gunicorn(app: str, worker: str) -> Iterator[ServerProcess]:
+    """The app in one worker process of gunicorn's."""
+    port = free_port()
+    argv = ["-m", "gunicorn", app, "-k", worker, "-b", f"127.0.0.1:{port}", "--no-control-socket"]
+    server = ServerProcess(port, [sys.executable, *argv], environment())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop(signal.SIGKILL)
+        server.output.close()
+
+
+# the seam
+
+
+def uvicorn_has(thing: object, *names: str) -> None:
+    """Fail in words that say what to look at when a new uvicorn has not what is relied on."""
+    for name in names:
+        assert hasattr(thing, name), (
+            f"uvicorn {uvicorn.__version__} has no {name!r} in {type(thing).__name__} any more: "
+            "whinny/serving/uvicorn.py relies on it and must be adapted before this release is allowed"
+        )
+
+
+class Socket(asyncio.Transport):
+    """Takes down what is written."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+REQUEST = "GET /a?b=c HTTP/1.1\r\nhost: here\r\n" + "".join(f"{name}: {value}\r\n" for name, value in UPGRADE.items())
+
+
+class Handshake:
+    """One handshake with uvicorn's own class, or another `kind`; `app` is the ASGI app."""
+
+    def __init__(
+        self, app: Any, offer: str = "", kind: type[WebSocketsSansIOProtocol] = WebSocketsSansIOProtocol
+    ) -> None:
+        config = Config(app, log_config=None, lifespan="off")
+        config.load()
+        self.state = ServerState()
+        self.protocol = kind(config=config, server_state=self.state, app_state={})
+        self.socket = Socket()
+        self.protocol.connection_made(self.socket)
+        self.protocol.data_received(f"{REQUEST}{offer}\r\n".encode())
+
+    async def over(self) -> None:
+        """Wait for the app."""
+        await asyncio.gather(*self.state.tasks)
+
+
+async def test_what_is_relied_on_before_the_accept() -> None:
+    """The scope is made by `handle_connect`, and the app runs as a task, which has not begun when that returns."""
+    began: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        began.append(scope["path"])
+        await receive()
+        await send({"type": "websocket.close"})
+
+    handshake = Handshake(app)
+    names = "app", "tasks", "connections", "transport", "queue", "loop", "response", "scope", "disconnected"
+    uvicorn_has(handshake.protocol, *names)
+    uvicorn_has(handshake.protocol, "logger", "conn")
+    uvicorn_has(handshake.protocol.conn, "logger")
+    uvicorn_has(handshake.protocol, "handle_connect", "data_received", "send", "stop_keepalive", "on_task_complete")
+    assert began == []
+    assert handshake.protocol in handshake.state.connections
+    assert list(handshake.protocol.scope["extensions"]) == ["websocket.http.response"]
+    assert len(handshake.state.tasks) == 1
+    await handshake.over()
+    assert began == ["/a"]
+    assert handshake.socket.written[0].startswith(b"HTTP/1.1 403 ")
+
+
+async def test_what_is_relied_on_at_the_accept() -> None:
+    """The answer is written in one piece before `send` returns, and its headers can be changed until then."""
+    offer = "sec-websocket-extensions: permessage-deflate\r\n"
+    written: list[list[bytes]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        assert EXTENSIONS in handshake.protocol.response.headers, "uvicorn's permessage-deflate went elsewhere"
+        del handshake.protocol.response.headers[EXTENSIONS]
+        sending = send({"type": "websocket.accept", "headers": [(b"x-added", b"1")]})
+        with pytest.raises(StopIteration):
+            sending.send(None)  # it does not wait for anything
+        written.append(list(handshake.socket.written))
+
+    handshake = Handshake(app, offer)
+    await handshake.over()
+    [[answer]] = written
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert answer.endswith(b"\r\n\r\n")
+    assert b"x-added: 1" in answer.lower()
+    assert b"extensions" not in answer.lower()
+
+
+async def test_what_is_relied_on_after_the_accept() -> None:
+    """With `disconnected` set, `send` says so to the app, and `receive` gives what is put in the queue."""
+    heard: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        handshake.protocol.disconnected = True
+        handshake.protocol.queue.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        heard.append(await receive())
+        with pytest.raises(ClientDisconnected):
+            await send({"type": "websocket.send", "text": "x"})
+
+    handshake = Handshake(app)
+    await handshake.over()
+    assert [message["type"] for message in heard] == ["websocket.disconnect"]
+    assert handshake.socket.closed, "uvicorn no longer closes the transport that it has when the app is done"
+
+
+def test_the_server_tells_its_connections_of_the_end() -> None:
+    """Whatever is in its table is told by `shutdown`, and waited for as long as it is there."""
+    source = inspect.getsource(uvicorn.Server)
+    assert "self.server_state.connections" in source
+    assert "connection.shutdown()" in source
+
+
+# middleware that goes on after the accept
+
+
+async def fails(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Fails when the endpoint is done."""
+    await app(scope, receive, send)
+    raise ValueError("a middleware fails")
+
+
+async def goes_on(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Receives and sends when the endpoint is done: the client is gone, as far as it is concerned."""
+    await app(scope, receive, send)
+    assert (await receive())["type"] == "websocket.disconnect"
+    with pytest.raises(ClientDisconnected):
+        await send({"type": "websocket.send", "text": "for nobody"})
+
+
+async def sends_more(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Sends a greeting behind the accept."""
+
+    async def greet(message: Any) -> None:
+        await send(message)
+        await send({"type": "websocket.send", "text": "for nobody"})
+
+    await app(scope, receive, greet)
+
+
+async def sends_later(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Passes messages on when the endpoint is done."""
+    messages: list[Any] = []
+
+    async def keep(message: Any) -> None:
+        messages.append(message)
+
+    await app(scope, receive, keep)
+    for message in messages:
+        await send(message)
+
+
+async def hides_the_offer(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Knows the extensions of the specification only."""
+    await app({**scope, "extensions": {"websocket.http.response": {}}}, receive, send)
+
+
+@pytest.mark.parametrize("middleware", [fails, goes_on, sends_more, sends_later, hides_the_offer])
+async def test_middleware_after_the_accept(middleware: Any) -> None:
+    """Whatever it does then, the client is served; natively, unless the app could not ask for the socket."""
+    inner = ServiceManager().get(PlainController).attach()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await (middleware(inner, scope, receive, send) if scope["type"] == "websocket" else inner(scope, receive, send))
+
+    async with running(app) as host, Wire(host.url) as wire:
+        client = await wire.websocket()
+        await client.connect()
+        assert await client.ask('420["echo","hello"]') == '430[{"status":"ok","data":"hello"}]'
+        [connection] = inner.server.engine.connections.values()
+        assert type(connection.transport).__name__ == (BY_ASGI if middleware is hides_the_offer else NATIVELY)
+        await client.connection.close()
+
+
+# the sockets that are nobody's
+
+
+async def test_a_socket_that_is_taken_badly() -> None:
+    """Where the app fails while it takes the socket, it is dropped."""
+
+    def take(socket: Any, answer: Any, open_sockets: Any) -> None:
+        raise ValueError("the app fails")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        scope["extensions"][SOCKET_EXTENSION](take)
+        await send({"type": "websocket.accept"})
+
+    handshake = Handshake(app, kind=WebSocketProtocol)
+    await handshake.over()
+    assert handshake.socket.closed
+
+
+class Endpoint:
+    """Sends more than the system's buffers hold, and is done."""
+
+    SIZE = 20_000_000
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "bytes": b"x" * self.SIZE})
+
+
+async def test_a_client_that_reads_slowly_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets all that was sent, in as much time as it takes; one that reads nothing is cut off."""
+    monkeypatch.setattr("whinny.serving.uvicorn.DRAIN_TIMEOUT", 0.3)
+    async with running(Endpoint(), lifespan="off") as host:
+        port = host.listener.getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=65536)
+        idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        for each in (writer, idle_writer):
+            each.write(f"{REQUEST}\r\n".encode())
+        read = 0
+        while data := await reader.read(200_000):
+            read += len(data)
+            await asyncio.sleep(0.01)
+        assert read > Endpoint.SIZE
+        async with asyncio.timeout(10):
+            await host.empty()
+        with suppress(ConnectionError):
+            assert len(await idle_reader.read()) < Endpoint.SIZE
+        writer.close()
+        idle_writer.close()
