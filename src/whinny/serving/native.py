@@ -76,7 +76,7 @@ class NativeWebSocket(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
-        "_ahead",
+        "_answer",
         "_because",
         "_blocked",
         "_broken",
@@ -88,6 +88,7 @@ class NativeWebSocket(asyncio.Protocol):
         "_lost",
         "_open_sockets",
         "_path",
+        "_pong",
         "_reader",
         "_reading",
         "_socket",
@@ -113,9 +114,10 @@ class NativeWebSocket(asyncio.Protocol):
         self._held = False  # the peer wants no more for now
         self._stopped = False  # nothing is read from the socket for now
         self._going_on = False  # it is about to read on in what was received
-        self._woken = True  # it is about to write; at first, when it starts
+        self._woken = False  # it is about to write
         self._blocked = False  # the socket takes no more for now
-        self._ahead: bytes | None = answer or None  # goes out before any packet: the handshake's answer, or a ping's
+        self._answer: bytes | None = answer or None  # to the handshake; goes out before anything else
+        self._pong: bytes | None = None  # the answer to the last ping
         self._closing = False  # a close frame went out
         self._broken = False  # the client broke the WebSocket protocol, or this side failed: nothing more is read
         self._lost = False  # the socket is gone
@@ -128,7 +130,7 @@ class NativeWebSocket(asyncio.Protocol):
         self._socket.set_protocol(self)
         # So that `pause_writing` is called when anything is left over, and `resume_writing` when nothing is.
         self._socket.set_write_buffer_limits(high=1, low=0)
-        self.write()
+        self.wake()
 
     # out
 
@@ -149,17 +151,16 @@ class NativeWebSocket(asyncio.Protocol):
         if self._blocked or self._closing or self._lost:
             return
         packets = self.peer.take()
-        if self._ahead is None and len(packets) == 1:
+        if self._pong is None and self._answer is None and len(packets) == 1:
             packet = packets[0]
             self._socket.write(packet.frame or _frame(packet))
         else:
             frames = [packet.frame or _frame(packet) for packet in packets]
-            if self._ahead is not None:
-                frames.insert(0, self._ahead)
-                self._ahead = None
-            if not frames:
+            ahead = (self._answer or b"") + (self._pong or b"")
+            self._answer = self._pong = None
+            if not frames and not ahead:
                 return
-            self._socket.write(b"".join(frames))
+            self._socket.write(ahead + b"".join(frames))
         if packets and not self._blocked:
             self.peer.sent()
 
@@ -218,7 +219,7 @@ class NativeWebSocket(asyncio.Protocol):
         if control.opcode == CLOSE:
             self._on_close(close_code(control.payload))
         elif control.opcode == PING and not self._closing:
-            self._ahead = frame(PONG, control.payload)  # RFC 6455 §5.5.3: the last ping is enough
+            self._pong = frame(PONG, control.payload)  # RFC 6455 §5.5.3: the last ping is enough
             self.wake()
 
     def _on_close(self, code: int) -> None:
@@ -290,7 +291,7 @@ class NativeWebSocket(asyncio.Protocol):
         if self._closing or self._lost:
             return
         self._closing = True
-        self._socket.write(close_frame(code))
+        self._socket.write((self._answer or b"") + close_frame(code))
         self.resume()
         self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self.drop)
 

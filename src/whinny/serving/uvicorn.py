@@ -88,6 +88,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         self.connections.discard(self)
         self.disconnected = True
+        del self.scope["extensions"][SOCKET_EXTENSION]
+        self.conn.parser.close()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "the app took the socket"})
         try:
             take(socket, answer, self.connections)
