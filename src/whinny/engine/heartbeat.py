@@ -22,7 +22,7 @@ SLACK: Final = 0.01
 class Heartbeat:
     """Sends pings and ends the connections that do not answer."""
 
-    __slots__ = ("_interval", "_timeout", "_timer", "_to_answer", "_to_ping")
+    __slots__ = ("_interval", "_loop", "_timeout", "_timer", "_to_answer", "_to_ping")
 
     def __init__(self, interval: float, timeout: float) -> None:
         self._interval = interval
@@ -30,12 +30,15 @@ class Heartbeat:
         self._to_ping: OrderedDict[Connection, float] = OrderedDict()
         self._to_answer: OrderedDict[Connection, float] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # that of the connections
 
     def __len__(self) -> int:
         return len(self._to_ping) + len(self._to_answer)
 
     def add(self, connection: Connection) -> None:
         """A new connection: its first ping comes after one interval."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         self._put(self._to_ping, connection, self._interval)
 
     def remove(self, connection: Connection) -> None:
@@ -68,7 +71,8 @@ class Heartbeat:
         self._to_answer.clear()
 
     def _put(self, queue: OrderedDict[Connection, float], connection: Connection, delay: float) -> None:
-        due = asyncio.get_running_loop().time() + delay
+        assert self._loop is not None
+        due = self._loop.time() + delay
         queue[connection] = due
         self._schedule(due)
 
@@ -77,11 +81,13 @@ class Heartbeat:
             if self._timer.when() <= due:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(due, self._tick)
+        assert self._loop is not None
+        self._timer = self._loop.call_at(due, self._tick)
 
     def _tick(self) -> None:
+        assert self._loop is not None
         self._timer = None
-        now = asyncio.get_running_loop().time() + SLACK
+        now = self._loop.time() + SLACK
         for connection in self._due(self._to_answer, now):
             self.remove(connection)
             if connection.paused:  # its pong may be there, unread

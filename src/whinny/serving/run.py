@@ -90,6 +90,14 @@ class WithoutSessions(logging.Filter):
         return not any(isinstance(arg, str) and "EIO=" in arg and "transport=" in arg for arg in args)
 
 
+class PlainFormatter(logging.Formatter):
+    """A line as uvicorn writes it, without colours."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """The level and the message."""
+        return f"{record.levelname + ':':<9} {record.message}"
+
+
 def _log_config(debug: bool) -> dict[str, Any]:
     from uvicorn.config import LOGGING_CONFIG
 
@@ -97,8 +105,12 @@ def _log_config(debug: bool) -> dict[str, Any]:
     config["filters"] = {"without_sessions": {"()": WithoutSessions}}
     for handler in ("access", "default"):
         config["handlers"][handler]["filters"] = ["without_sessions"]
+    config["formatters"]["plain"] = {"()": PlainFormatter}
+    config["handlers"]["whinny"] = dict(config["handlers"]["default"])
+    if not sys.stderr.isatty():  # uvicorn's own, with colours, takes longer: two lines for each client count
+        config["handlers"]["whinny"]["formatter"] = "plain"
     config["loggers"]["whinny"] = {
-        "handlers": ["default"],
+        "handlers": ["whinny"],
         "level": "DEBUG" if debug else "INFO",
         "propagate": False,
     }
