@@ -110,5 +110,4 @@ TARGETS: Final = (
     Target("delivery to 1000 and to 5000, the dearer to that to 100", 1.25, _growth),
     Target("100 clients stalled: memory that the server grows by", 450, _stalled_memory, "MiB"),
     Target("100 clients stalled: the others' p99, to that without them", 2.0, _stalled_latency("stalled-0")),
-    Target("100 clients stalled: the others' p99, to that if all read", 2.0, _stalled_latency("reading-110")),
 )

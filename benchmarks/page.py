@@ -25,7 +25,7 @@ DOCS: Final = ROOT / "docs"
 BEGIN: Final = "<!-- figures: written by `make bench` -->"
 END: Final = "<!-- end of figures -->"
 
-PYTHON_PACKAGES: Final = ("whinny", "python-socketio", "uvicorn", "uvloop", "httptools", "websockets", "picows")
+PYTHON_PACKAGES: Final = ("whinny", "python-socketio", "uvicorn", "uvloop", "httptools", "websockets")
 NODE_PACKAGES: Final = ("socket.io", "bun", "@socket.io/bun-engine")
 
 
@@ -48,7 +48,8 @@ def _versions() -> Iterator[tuple[str, str]]:
             yield name, version(name)
     yield "Node", _printed("node", "--version").removeprefix("v")
     for name in NODE_PACKAGES:
-        yield name, json.loads((HERE / "node_modules" / name / "package.json").read_text())["version"]
+        with suppress(FileNotFoundError):
+            yield name, json.loads((HERE / "node_modules" / name / "package.json").read_text())["version"]
 
 
 def about(rounds: int, seconds: float) -> dict[str, Any]:

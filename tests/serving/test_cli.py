@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from uvicorn.logging import DefaultFormatter
 from websockets.sync.client import connect
 
 from support.servers import TESTS, free_port, serve
+from whinny.serving.run import PlainFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -275,3 +278,9 @@ def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: The settings in {tmp_path / '.env'} cannot be read")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_log_line_without_colours_is_as_uvicorn_writes_it() -> None:
+    record = logging.LogRecord("whinny.server", logging.WARNING, __file__, 1, "all %s", ("well",), None)
+    theirs = DefaultFormatter("%(levelprefix)s %(message)s", use_colors=False)
+    assert PlainFormatter().format(record) == theirs.format(record)

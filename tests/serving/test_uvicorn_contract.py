@@ -369,7 +369,7 @@ def transport_of(server: ServerProcess) -> str:
 NATIVE_LINE = "Socket.IO: WebSockets are served natively"
 ASGI_LINE = (
     "Socket.IO: WebSockets are served by ASGI; `whinny run`, or uvicorn with --ws "
-    "whinny.serving.uvicorn:WebSocketProtocol, serves them natively, in a fraction of the time"
+    "whinny.serving.uvicorn:WebSocketProtocol, serves them natively, in about half the time"
 )
 
 

@@ -37,6 +37,9 @@ class FakeWebSocket:
         if self.auto:
             self.flush()
 
+    def try_write(self) -> None:
+        """It writes only when it is told to."""
+
     def take(self) -> None:
         """Begin to write what waits."""
         if self.close_code is None:

@@ -23,6 +23,7 @@ from whinny import (
     event_name,
 )
 from whinny.protocol import Ack, Disconnect, Event
+from whinny.server.client import MOST_JOINS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -414,3 +415,44 @@ async def test_a_question_in_another_namespace_may_stay_without_answer(by: str) 
     assert found["/", 1]["status"] == "error"
     assert found["/", 2] == ok("after")
     assert not paused(client)
+
+
+class Crowd(SocketIOController):
+    """Room for more events than Python has for calls inside of each other."""
+
+    options = ServerOptions(max_concurrent_events=400, ping_interval=1000, ping_timeout=1000)
+
+    @event_name("ask")
+    async def ask(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return WebsocketResponse(await ctx.socket.emit_with_ack("question", ctx.payload))
+
+    @event_name("at once")
+    async def at_once(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return WebsocketResponse(ctx.payload)
+
+
+@in_fake_time
+async def test_many_kept_events_that_end_at_once_start_one_after_the_other() -> None:
+    """Where tasks start eagerly, such an event has ended when it is made, and makes room for the next one."""
+    client = FakeClient(attach(Crowd))
+    client.connect()
+    for number in range(800):
+        client.emit("ask" if number < 400 else "at once", number, ack_id=number)
+    await turns()
+    answer(client, questions(client.receive()))
+    await turns(20)
+    assert client.acks() == {number: ok(number) for number in range(800)}
+    assert not paused(client)
+
+
+@in_fake_time
+async def test_joins_are_counted() -> None:
+    """A connection may join a hundred times in ten seconds."""
+    client = FakeClient(attach(Asking))
+    await asyncio.sleep(11)
+    for _ in range(MOST_JOINS):
+        client.connection.receive("40")
+        client.connection.receive("41")
+    assert client.connection.state == "open"
+    client.connection.receive("40")
+    assert client.connection.state == "closed"

@@ -292,3 +292,15 @@ def test_a_refused_number_is_refused() -> None:
     """An integer that Python does not read is no JSON here, also where the type has no field for it."""
     with pytest.raises(ProtocolError):
         decode_json("9" * 5000)
+
+
+@pytest.mark.parametrize("name", ["\ud800", "größe", 'a"b', "a\\b"])
+def test_names_that_json_writes_otherwise_are_attached_all_the_same(name: str) -> None:
+    """Their events go the general way."""
+
+    class Root(SocketIOController):
+        @event_name(name)
+        def handle(self, ctx: WebsocketContext, payload: list[int]) -> None:
+            pass
+
+    attach(Root)

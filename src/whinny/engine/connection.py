@@ -7,6 +7,7 @@ States go open → closing → closed, or straight to closed. `closing` waits fo
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from whinny.engine.transport import Transport
     from whinny.engine.upgrade import Upgrade
 
+
+log = logging.getLogger("whinny.engine")
 
 CLOSE_TIMEOUT: Final = 30.0
 """Seconds that an orderly close may take, as in the reference server."""
@@ -42,8 +45,10 @@ class Connection:
         "_buffer",
         "_buffered",
         "_busy",
+        "_crowded",
         "_deadline",
         "_engine",
+        "_moved",
         "_taken",
         "_told",
         "handler",
@@ -63,6 +68,8 @@ class Connection:
         self._buffer: list[Packet] = []
         self._buffered = 0  # bytes in the buffer
         self._taken = 0  # bytes that the transport took and has not reported as sent
+        self._crowded = False  # much waits, and the client is not read until it has taken some of it
+        self._moved = False  # it has taken something since the last ping
         self._busy: set[object] | None = None  # who has asked for a pause; made when somebody does
         self._deadline: asyncio.TimerHandle | None = None  # of an orderly close
         self._told = False  # of the close, by a packet
@@ -87,16 +94,32 @@ class Connection:
             return
         size = packets[0].size if len(packets) == 1 else sum(packet.size for packet in packets)
         waiting = self._buffered + self._taken
-        if waiting and waiting + size > self._engine.options.max_send_buffer:
-            if not volatile:
-                self.overflow()
+        if waiting and waiting + size > self._engine.much and not self._has_room(size, volatile):
             return
         self._buffered += size
         self._buffer.extend(packets)
         self.transport.wake()
 
+    def _has_room(self, size: int, volatile: bool) -> bool:
+        """Whether so many bytes may wait besides those that do. Where much waits, the client is not read meanwhile.
+
+        One that asks faster than it takes the answers is slowed down so, and not cut off.
+        """
+        self.transport.try_write()
+        waiting = self._buffered + self._taken
+        if waiting and waiting + size > self._engine.options.max_send_buffer:
+            if not volatile:
+                self.overflow()
+            return False
+        if waiting + size > self._engine.much and not self._crowded:
+            self._crowded = True
+            self.pause(self)
+        return True
+
     def overflow(self) -> None:
         """More waits for the client than it may: end the connection."""
+        limit = self._engine.options.max_send_buffer
+        log.info("A client is disconnected, since it reads too slowly: max_send_buffer (%s bytes) is exceeded", limit)
         # The end comes in the next turn of the loop: a broadcast is running over the table that it changes.
         self.state = "closing"
         self._buffer, self._buffered = [], 0
@@ -117,9 +140,15 @@ class Connection:
             return [CLOSE]
         return packets
 
-    def sent(self) -> None:
-        """The transport has written all that it took."""
-        self._taken = 0
+    def sent(self, left: int = 0) -> None:
+        """The transport has written what it took, but for `left` bytes."""
+        self._taken = left
+        self._moved = True
+        if self._crowded and self._buffered + left <= self._engine.much // 2:
+            self._crowded = False
+            self.resume(self)
+        if left:
+            return
         if self._deadline is not None and not self._buffer and (self._told or not self._closes_by_packet):
             self.end("forced close")
 
@@ -152,12 +181,18 @@ class Connection:
 
     def ping(self) -> None:
         """Ask the client whether it is there."""
+        self._moved = False
         self.send((PING,))
 
     @property
     def paused(self) -> bool:
         """Whether somebody has asked for a pause."""
         return bool(self._busy)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether it is not read because much waits for it, of which it has taken nothing since the last ping."""
+        return self._crowded and not self._moved
 
     def pause(self, who: object) -> None:
         """Read no further messages until `who`, and everybody else who asked for it, says so."""

@@ -63,6 +63,8 @@ class Engine:
 
     def __init__(self, options: EngineOptions, on_connection: Callable[[Connection], ConnectionHandler]) -> None:
         self.options = options
+        self.much = options.max_send_buffer // 2
+        """Bytes that wait for a client from which on it is read no further."""
         self.connections: dict[str, Connection] = {}
         self.heartbeat = Heartbeat(options.ping_interval, options.ping_timeout)
         self._empty: asyncio.Event | None = None  # made when somebody waits for the last connection to close

@@ -74,6 +74,9 @@ class PollingTransport:
             self._answer(packets)
             self.peer.sent()
 
+    def try_write(self) -> None:
+        """A poll that waits has been answered already."""
+
     def written(self) -> None:
         """The client has taken the former answer."""
         self.writing = False

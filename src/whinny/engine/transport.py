@@ -25,8 +25,8 @@ class Peer(Protocol):
         """Hand over all packets that wait, in order; they are the transport's from here."""
         ...
 
-    def sent(self) -> None:
-        """All that was taken has gone out."""
+    def sent(self, left: int = 0) -> None:
+        """What was taken has gone out, but for so many bytes."""
 
     def lost(self, transport: Transport, reason: DisconnectReason, description: str = "") -> None:
         """The transport is gone, and not because it was told to close."""
@@ -45,6 +45,9 @@ class Transport(Protocol):
 
     def wake(self) -> None:
         """Packets wait at the peer: take and write them as soon as that is possible."""
+
+    def try_write(self) -> None:
+        """Write what waits now rather than soon, and tell the peer, where that takes no waiting."""
 
     def close(self, code: int = 1000) -> None:
         """Close once what was taken has gone out. `code` is the WebSocket close code. Never calls `Peer.lost`."""

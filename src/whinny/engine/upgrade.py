@@ -56,7 +56,7 @@ class Upgrade:
         packets, self._buffer = self._buffer, []
         return packets
 
-    def sent(self) -> None:
+    def sent(self, left: int = 0) -> None:
         """The answer to the probe has gone out."""
 
     def lost(self, transport: Transport, reason: DisconnectReason, description: str = "") -> None:

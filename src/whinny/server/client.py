@@ -83,12 +83,12 @@ class Client:
             namespace.connect(self, packet.data)
 
     def _count_join(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._joins_since > JOIN_PERIOD:
+            self._joins, self._joins_since = 0, now
         self._joins += 1
         if self._joins > MOST_JOINS:
-            now = asyncio.get_running_loop().time()
-            if now - self._joins_since <= JOIN_PERIOD:
-                raise ProtocolError("a client asks to join namespaces too often")
-            self._joins, self._joins_since = 1, now
+            raise ProtocolError("a client asks to join namespaces too often")
 
     def on_close(self, reason: DisconnectReason, description: str) -> None:
         """The connection is closed: so are all its sockets."""

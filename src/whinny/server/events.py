@@ -59,7 +59,7 @@ def _run_now(coroutine: Coroutine[Any, Any, None]) -> Context | None:
 class EventRunner:
     """Counts the running events of a socket."""
 
-    __slots__ = ("_backlog", "_latest", "_most", "_paused", "_running", "_socket")
+    __slots__ = ("_backlog", "_latest", "_most", "_paused", "_refilling", "_running", "_socket")
 
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
@@ -67,6 +67,7 @@ class EventRunner:
         self._running = 0
         self._latest: Coroutine[Any, Any, None] | None = None  # that became a task before it had started
         self._paused = False
+        self._refilling = False  # kept events are being started
         self._backlog: deque[Event] | None = None  # made when an event is kept
 
     @property
@@ -113,7 +114,7 @@ class EventRunner:
         self._running -= 1
         if not self._running:
             self._latest = None
-        if self._backlog:
+        if self._backlog and not self._refilling:
             self._start_kept(self._backlog)
         if self._paused:
             self.regulate()
@@ -121,5 +122,9 @@ class EventRunner:
     def _start_kept(self, backlog: deque[Event]) -> None:
         if self._socket.namespace.server.closing:
             backlog.clear()
+        self._refilling = (
+            True  # one that starts eagerly may have ended when it is made, and leaves the rest to this loop
+        )
         while backlog and self._running < self._most:
             run_event(self._socket, backlog.popleft())
+        self._refilling = False

@@ -87,7 +87,7 @@ def _log_path() -> None:
     else:
         to.info(
             "Socket.IO: WebSockets are served by ASGI; `whinny run`, or uvicorn with --ws %s:WebSocketProtocol, serves "
-            "them natively, in a fraction of the time",
+            "them natively, in about half the time",
             NATIVE,
         )
 

@@ -61,7 +61,7 @@ class _Nobody:
         """Nothing waits."""
         return []
 
-    def sent(self) -> None:
+    def sent(self, left: int = 0) -> None:
         """Nothing was taken."""
 
     def lost(self, transport: Transport, reason: DisconnectReason, description: str = "") -> None:
@@ -145,6 +145,13 @@ class NativeWebSocket(asyncio.Protocol):
             self._woken = True
             self._path.outbox.wake(self)
 
+    def try_write(self) -> None:
+        """Write now, and tell the peer how much is left."""
+        if not self._blocked:
+            self.write()
+        elif not self._closing and not self._lost:
+            self.peer.sent(self._socket.get_write_buffer_size())
+
     def write(self) -> None:
         """Write all that waits, if the socket takes it."""
         self._woken = False
@@ -161,8 +168,8 @@ class NativeWebSocket(asyncio.Protocol):
             if not frames and not ahead:
                 return
             self._socket.write(ahead + b"".join(frames))
-        if packets and not self._blocked:
-            self.peer.sent()
+        if packets:
+            self.peer.sent(self._socket.get_write_buffer_size() if self._blocked else 0)
 
     def pause_writing(self) -> None:
         """The socket takes no more for now."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from functools import partial
 from typing import Protocol
 
 from whinny.logs import log_error
@@ -28,37 +30,57 @@ class Writer(Protocol):
 class Outbox:
     """Those that are about to write. With `in_task` they do so in a task, else in a callback of the loop."""
 
-    __slots__ = ("_in_task", "_loop", "_task", "_woken")
+    __slots__ = ("_in_task", "_loop", "_tasks", "_woken")
 
     def __init__(self, in_task: bool) -> None:
         self._in_task = in_task
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._woken: list[Writer] = []
-        self._task: asyncio.Task[None] | None = None  # kept here, or it might be collected
+        self._woken: deque[Writer] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()  # kept here, or they might be collected
 
     def enter(self) -> None:
         """From here on, this is the loop: what another one has left undone is forgotten."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._loop, self._woken = loop, []
+            self._loop, self._woken, self._tasks = loop, deque(), set()
 
     def wake(self, writer: Writer) -> None:
         """Let it write when the loop turns."""
         self._woken.append(writer)
         if len(self._woken) == 1 and self._loop is not None:
-            if self._in_task:
-                self._task = self._loop.create_task(self._write_in_task())
-            else:
-                self._loop.call_soon(self._write)
+            self._loop.call_soon(self._turn)
 
-    def _write(self) -> None:
-        woken, self._woken = self._woken, []
-        for writer in woken:
-            try:
-                writer.write()
-            except Exception as error:  # one client's trouble is not to be that of the others
-                log_error(log, "Writing to a client failed", error=error)
-                writer.drop()
+    def _turn(self) -> None:
+        woken, self._woken = self._woken, deque()
+        if self._in_task:
+            self._start_task(woken)
+        else:
+            _write(woken)
 
-    async def _write_in_task(self) -> None:
-        self._write()
+    def _start_task(self, woken: deque[Writer]) -> None:
+        if self._loop is not None:
+            task = self._loop.create_task(_write_in_task(woken))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._ended, woken))
+
+    def _ended(self, woken: deque[Writer], task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if woken:  # somebody has cancelled the task, as one may who cancels all there are
+            self._start_task(woken)
+
+
+def _write(woken: deque[Writer]) -> None:
+    while woken:
+        writer = woken.popleft()
+        try:
+            writer.write()
+        except (KeyboardInterrupt, SystemExit):
+            writer.drop()
+            raise
+        except BaseException as error:  # one client's trouble is not to be that of the others
+            log_error(log, "Writing to a client failed", error=error)
+            writer.drop()
+
+
+async def _write_in_task(woken: deque[Writer]) -> None:
+    _write(woken)

@@ -39,10 +39,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         """The request of the handshake came."""
+        self._early = b""
         super().handle_connect(event)
-        if hasattr(self, "scope"):  # the request was in order, and the app is about to hear of it
-            self.scope["extensions"][SOCKET_EXTENSION] = self._give_to  # type: ignore[assignment]
-            self._early = b""
+
+    async def run_asgi(self) -> None:
+        """Run the app, which the scope offers the socket."""
+        self.scope["extensions"][SOCKET_EXTENSION] = self._give_to  # type: ignore[assignment]
+        # Tasks may start eagerly, but uvicorn has not done with the socket before this turn of the loop ends.
+        await asyncio.sleep(0)
+        await super().run_asgi()
 
     def _give_to(self, take: TakeSocket) -> None:
         self._take = take

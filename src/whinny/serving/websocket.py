@@ -74,6 +74,9 @@ class AsgiWebSocket:
             self._flushing = True
             self._outbox.wake(self)
 
+    def try_write(self) -> None:
+        """Not possible: who sends may be in the middle of a broadcast, and writing calls the app's middleware."""
+
     def write(self) -> None:
         """Write in the task that runs; what the client does not take at once is left to one of its own."""
         writing = self._flush()
@@ -95,8 +98,11 @@ class AsgiWebSocket:
             if self._close_code is not None and not self._closed:
                 self._closed = True
                 await self._send({"type": "websocket.close", "code": self._close_code})
-        except Exception as error:
+        except BaseException as error:
+            # What was taken is gone with it: nobody may go on as if it had been sent.
             self.peer.lost(self, "transport close", str(error))
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._flushing = False
             self._writer = None

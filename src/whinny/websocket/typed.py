@@ -1,7 +1,8 @@
 """Events whose payload is decoded straight into the type that the method declares, where no hook has to see it raw.
 
-Nobody can tell the difference: `payload` and `args` of the context are decoded when somebody looks at them after all,
-and what does not fit the type at once goes the way of all other events.
+`payload` and `args` of the context are decoded when somebody looks at them after all, so they hold what they hold
+otherwise, though as other objects than the typed payload's parts; and what does not fit the type at once goes the way
+of all other events.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class TypedContext(WebsocketContext[User]):
 def event_decoder(event_name: str, declared: Any) -> EventDecoder | None:
     """The decoder of an event whose payload is of this type; None where there cannot be one."""
     decode = straight_decoder_for(declared)
-    if decode is None or msgspec.json.encode(event_name) != b'"%b"' % event_name.encode():
+    if decode is None or not event_name.isascii() or msgspec.json.encode(event_name) != b'"%b"' % event_name.encode():
         return None  # the name would have to be decoded before it is known
 
     def decode_event(text: str) -> list[Any] | None:
