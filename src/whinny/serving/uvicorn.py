@@ -44,7 +44,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Run the app, which the scope offers the socket."""
-        self.scope["extensions"][SOCKET_EXTENSION] = self._give_to  # type: ignore[assignment]
+        cast("Any", self.scope)["extensions"][SOCKET_EXTENSION] = self._give_to
         # Tasks may start eagerly, but uvicorn has not done with the socket before this turn of the loop ends.
         await asyncio.sleep(0)
         await super().run_asgi()
@@ -93,7 +93,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         self.connections.discard(self)
         self.disconnected = True
-        del self.scope["extensions"][SOCKET_EXTENSION]
+        del cast("Any", self.scope)["extensions"][SOCKET_EXTENSION]
         self.conn.parser.close()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "the app took the socket"})
         try:
