@@ -7,6 +7,7 @@ import asyncio
 from unit.clock import in_fake_time, turns
 from unit.fakes import FakeWebSocket, make_engine, request
 from whinny.engine import Connection, message
+from whinny.engine.connection import STALL_TIMEOUT
 
 
 def open_one(**options: int) -> tuple[Connection, FakeWebSocket]:
@@ -36,24 +37,24 @@ async def test_reading_pauses_while_much_waits_and_goes_on_when_little_does() ->
 @in_fake_time
 async def test_one_that_takes_nothing_is_given_up_although_it_is_not_read() -> None:
     """Its pong may be unread, but so much waits for it that it would have taken some if it were there."""
-    connection, transport = open_one(max_send_buffer=1000, ping_interval=1, ping_timeout=1)
+    connection, transport = open_one(max_send_buffer=1000, ping_interval=1000)
     connection.send([message("x" * 399)])
     connection.send([message("x" * 199)])
     transport.take()
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(STALL_TIMEOUT - 1)
     assert connection.state == "open"
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     assert connection.state == "closed"
 
 
 @in_fake_time
 async def test_one_that_takes_something_now_and_then_is_not_given_up() -> None:
-    connection, transport = open_one(max_send_buffer=1000, ping_interval=1, ping_timeout=1)
+    connection, transport = open_one(max_send_buffer=1000, ping_interval=1000)
     connection.send([message("x" * 399)])
     connection.send([message("x" * 499)])
     transport.take()
     for left in (890, 880, 870, 860):
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(STALL_TIMEOUT - 1)
         connection.sent(left)
     assert transport.paused
     assert connection.state == "open"

@@ -27,6 +27,10 @@ CLOSE_TIMEOUT: Final = 30.0
 """Seconds that an orderly close may take, as in the reference server."""
 
 
+STALL_TIMEOUT: Final = 10.0
+"""Seconds in which a client for whom much waits must take some of it."""
+
+
 class ConnectionHandler(Protocol):
     """What the layer above does with a connection."""
 
@@ -69,7 +73,7 @@ class Connection:
         self._buffered = 0  # bytes in the buffer
         self._taken = 0  # bytes that the transport took and has not reported as sent
         self._crowded = False  # much waits, and the client is not read until it has taken some of it
-        self._moved = False  # it has taken something since the last ping
+        self._moved = False  # it has taken something since it was last looked at
         self._busy: set[object] | None = None  # who has asked for a pause; made when somebody does
         self._deadline: asyncio.TimerHandle | None = None  # of an orderly close
         self._told = False  # of the close, by a packet
@@ -112,9 +116,20 @@ class Connection:
                 self.overflow()
             return False
         if waiting + size > self._engine.much and not self._crowded:
-            self._crowded = True
+            self._crowded, self._moved = True, False
             self.pause(self)
+            asyncio.get_running_loop().call_later(STALL_TIMEOUT, self._end_if_stalled)
         return True
+
+    def _end_if_stalled(self) -> None:
+        if not self._crowded or self.state == "closed":
+            return
+        self.transport.try_write()
+        if not self._moved:
+            self.end("transport error", "the client takes nothing of what waits for it")
+            return
+        self._moved = False
+        asyncio.get_running_loop().call_later(STALL_TIMEOUT, self._end_if_stalled)
 
     def overflow(self) -> None:
         """More waits for the client than it may: end the connection."""
@@ -142,8 +157,9 @@ class Connection:
 
     def sent(self, left: int = 0) -> None:
         """The transport has written what it took, but for `left` bytes."""
+        if left < self._taken:
+            self._moved = True
         self._taken = left
-        self._moved = True
         if self._crowded and self._buffered + left <= self._engine.much // 2:
             self._crowded = False
             self.resume(self)
@@ -181,18 +197,12 @@ class Connection:
 
     def ping(self) -> None:
         """Ask the client whether it is there."""
-        self._moved = False
         self.send((PING,))
 
     @property
     def paused(self) -> bool:
         """Whether somebody has asked for a pause."""
         return bool(self._busy)
-
-    @property
-    def stalled(self) -> bool:
-        """Whether it is not read because much waits for it, of which it has taken nothing since the last ping."""
-        return self._crowded and not self._moved
 
     def pause(self, who: object) -> None:
         """Read no further messages until `who`, and everybody else who asked for it, says so."""

@@ -90,7 +90,7 @@ class Heartbeat:
         now = self._loop.time() + SLACK
         for connection in self._due(self._to_answer, now):
             self.remove(connection)
-            if connection.paused and not connection.stalled:  # its pong may be there, unread
+            if connection.paused:  # its pong may be there, unread
                 self._ask(connection)
             else:
                 connection.end("ping timeout")

@@ -89,12 +89,14 @@ class AsgiWebSocket:
     async def _flush(self) -> None:
         try:
             while packets := self.peer.take():
+                left = sum([packet.size for packet in packets])
                 for packet in packets:
                     wire = packet.wire
                     self._blocked = True
                     await self._send({"type": "websocket.send", "text" if type(wire) is str else "bytes": wire})
                     self._blocked = False
-                self.peer.sent()
+                    left -= packet.size
+                    self.peer.sent(left)
             if self._close_code is not None and not self._closed:
                 self._closed = True
                 await self._send({"type": "websocket.close", "code": self._close_code})
