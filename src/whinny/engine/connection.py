@@ -115,7 +115,8 @@ class Connection:
             if not volatile:
                 self.overflow()
             return False
-        if waiting + size > self._engine.much and not self._crowded:
+        # Whoever polls may wait for the answer to a data request before the next poll takes what waits.
+        if waiting + size > self._engine.much and not self._crowded and self.transport.name == "websocket":
             self._crowded, self._moved = True, False
             self.pause(self)
             asyncio.get_running_loop().call_later(STALL_TIMEOUT, self._end_if_stalled)
