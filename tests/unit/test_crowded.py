@@ -61,6 +61,20 @@ async def test_one_that_takes_something_now_and_then_is_not_given_up() -> None:
 
 
 @in_fake_time
+async def test_each_time_that_much_waits_has_its_own_patience() -> None:
+    connection, transport = open_one(max_send_buffer=1000, ping_interval=1000)
+    for seconds in (STALL_TIMEOUT - 1, STALL_TIMEOUT - 1, 0):
+        connection.send([message("x" * 399)])
+        connection.send([message("x" * 199)])
+        assert transport.paused
+        await asyncio.sleep(2)
+        assert connection.state == "open", "what it did not take the time before counts no more"
+        transport.flush()
+        assert not transport.paused
+        await asyncio.sleep(max(0, seconds - 2))
+
+
+@in_fake_time
 async def test_what_the_socket_takes_at_once_does_not_count() -> None:
     """More than may wait can be sent in one turn of the loop to a client that takes it."""
     connection, transport = open_one(max_send_buffer=1000)

@@ -49,10 +49,10 @@ class Connection:
         "_buffer",
         "_buffered",
         "_busy",
-        "_crowded",
         "_deadline",
         "_engine",
         "_moved",
+        "_patience",
         "_taken",
         "_told",
         "handler",
@@ -72,8 +72,9 @@ class Connection:
         self._buffer: list[Packet] = []
         self._buffered = 0  # bytes in the buffer
         self._taken = 0  # bytes that the transport took and has not reported as sent
-        self._crowded = False  # much waits, and the client is not read until it has taken some of it
-        self._moved = False  # it has taken something since it was last looked at
+        # Runs while much waits: the client is not read then, and must take something until it is looked at again.
+        self._patience: asyncio.TimerHandle | None = None
+        self._moved = False  # it has
         self._busy: set[object] | None = None  # who has asked for a pause; made when somebody does
         self._deadline: asyncio.TimerHandle | None = None  # of an orderly close
         self._told = False  # of the close, by a packet
@@ -116,21 +117,21 @@ class Connection:
                 self.overflow()
             return False
         # Whoever polls may wait for the answer to a data request before the next poll takes what waits.
-        if waiting + size > self._engine.much and not self._crowded and self.transport.name == "websocket":
-            self._crowded, self._moved = True, False
+        if waiting + size > self._engine.much and self._patience is None and self.transport.name == "websocket":
             self.pause(self)
-            asyncio.get_running_loop().call_later(STALL_TIMEOUT, self._end_if_stalled)
+            self._wait_for_movement()
         return True
 
+    def _wait_for_movement(self) -> None:
+        self._moved = False
+        self._patience = asyncio.get_running_loop().call_later(STALL_TIMEOUT, self._end_if_stalled)
+
     def _end_if_stalled(self) -> None:
-        if not self._crowded or self.state == "closed":
-            return
         self.transport.try_write()
         if not self._moved:
             self.end("transport error", "the client takes nothing of what waits for it")
-            return
-        self._moved = False
-        asyncio.get_running_loop().call_later(STALL_TIMEOUT, self._end_if_stalled)
+        elif self._patience is not None:  # it has not even taken most of it
+            self._wait_for_movement()
 
     def overflow(self) -> None:
         """More waits for the client than it may: end the connection."""
@@ -161,8 +162,9 @@ class Connection:
         if left < self._taken:
             self._moved = True
         self._taken = left
-        if self._crowded and self._buffered + left <= self._engine.much // 2:
-            self._crowded = False
+        if self._patience is not None and self._buffered + left <= self._engine.much // 2:
+            self._patience.cancel()
+            self._patience = None
             self.resume(self)
         if left:
             return
@@ -244,8 +246,9 @@ class Connection:
         if self.state == "closed":
             return
         self.state = "closed"
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._patience):
+            if timer is not None:
+                timer.cancel()
         if self.upgrade is not None:
             self.upgrade.give_up()
         self._engine.remove(self)
