@@ -6,12 +6,13 @@ from whinny.engine.engine import FORBIDDEN, Engine, Rejection, new_sid
 from whinny.engine.gate import Gate
 from whinny.engine.options import EngineOptions, TransportName
 from whinny.engine.packet import Packet, decode_payload, encode_payload, message
-from whinny.engine.polling import Overlap, PollingTransport
+from whinny.engine.polling import AT_ONCE, Overlap, PollingTransport
 from whinny.engine.request import EngineRequest
 from whinny.engine.transport import Peer, Transport
 from whinny.engine.upgrade import Upgrade
 
 __all__ = [
+    "AT_ONCE",
     "FORBIDDEN",
     "Connection",
     "ConnectionHandler",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 AT_ONCE: Final = 100
-"""Packets of one payload after which others have their turn."""
+"""Packets of one client after which others have their turn."""
 
 
 class Overlap(ProtocolError):

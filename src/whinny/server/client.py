@@ -7,11 +7,12 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from whinny import protocol
-from whinny.engine import Connection, message
+from whinny.engine import Connection
 from whinny.errors import ProtocolError
 from whinny.logs import escape
 from whinny.protocol import Ack, Connect, ConnectError, Decoder, Disconnect, Event
 from whinny.protocol import Packet as SocketPacket
+from whinny.server.socket import message_packets
 from whinny.types import DisconnectReason
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Client:
 
     def send(self, messages: list[str | bytes]) -> None:
         """Send encoded messages to this client alone."""
-        self.connection.send([message(data) for data in messages])
+        self.connection.send(message_packets(messages))
 
     # sockets
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
+from whinny.engine import AT_ONCE
 from whinny.logs import log_error
 from whinny.serving.frames import (
     BINARY,
@@ -25,6 +26,7 @@ from whinny.serving.frames import (
     frame,
 )
 from whinny.serving.outbox import Outbox
+from whinny.serving.websocket import CLOSE_GRACE
 
 if TYPE_CHECKING:
     from whinny.engine import Packet, Peer, Transport, TransportName
@@ -32,12 +34,6 @@ if TYPE_CHECKING:
     from whinny.types import DisconnectReason
 
 log = logging.getLogger("whinny.serving")
-
-CLOSE_GRACE: Final = 5.0
-"""Seconds in which the client must take what is left and answer the close frame; then the socket is dropped."""
-
-AT_ONCE: Final = 100
-"""Messages of one client after which others have their turn."""
 
 
 class NativePath:
@@ -231,13 +227,13 @@ class NativeWebSocket(asyncio.Protocol):
 
     def _on_close(self, code: int) -> None:
         if not self._closing:
-            self._close(code)
+            self.close(code)
             self.peer.lost(self, "transport close", f"WebSocket close code {code}")
         self._socket.close()
 
     def _fail(self, error: FrameError) -> None:
         self._broken = True
-        self._close(error.code)
+        self.close(error.code)
         self.peer.lost(self, "transport error", str(error))
         if not self._lost and self._socket.can_write_eof():
             self._socket.write_eof()  # the client is not to wait for more, and its answer will not be seen
@@ -288,9 +284,6 @@ class NativeWebSocket(asyncio.Protocol):
 
     def close(self, code: int = 1000) -> None:
         """Send a close frame behind what was written, and read on until the client answers it."""
-        self._close(code)
-
-    def _close(self, code: int) -> None:
         if self._lost:
             self._unread = None
         elif self._reading:

@@ -115,9 +115,7 @@ class AsgiWebSocket:
             return
         self._close_code = code
         self._gate.open(for_good=True)
-        if not self._flushing:
-            self._flushing = True
-            self._outbox.wake(self)
+        self.wake()
         self._deadline = asyncio.get_running_loop().call_later(CLOSE_GRACE, self.drop)
 
     def drop(self) -> None:
