@@ -26,7 +26,7 @@ from serving.in_process import running
 from support.servers import NATIVE, ServerProcess, environment, free_port, serve
 from whinny import ServiceManager, SocketIOController, WebsocketContext, WebsocketResponse, event_name
 from whinny.serving.types import SOCKET_EXTENSION
-from whinny.serving.uvicorn import EXTENSIONS, WebSocketProtocol
+from whinny.serving.uvicorn import WebSocketProtocol
 from wire.raw import NOBODY, UPGRADE, Wire
 
 if TYPE_CHECKING:
@@ -459,6 +459,12 @@ class Socket(asyncio.Transport):
     def abort(self) -> None:
         self.closed = True
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 REQUEST = "GET /a?b=c HTTP/1.1\r\nhost: here\r\n" + "".join(f"{name}: {value}\r\n" for name, value in UPGRADE.items())
 
@@ -467,85 +473,127 @@ class Handshake:
     """One handshake with uvicorn's own class, or another `kind`; `app` is the ASGI app."""
 
     def __init__(
-        self, app: Any, offer: str = "", kind: type[WebSocketsSansIOProtocol] = WebSocketsSansIOProtocol
+        self,
+        app: Any,
+        more: str = "",
+        kind: Any = WebSocketsSansIOProtocol,
+        target: str = "/a?b=c",
+        **settings: Any,
     ) -> None:
-        config = Config(app, log_config=None, lifespan="off")
+        config = Config(app, log_config=None, lifespan="off", **settings)
         config.load()
         self.state = ServerState()
         self.protocol = kind(config=config, server_state=self.state, app_state={})
         self.socket = Socket()
         self.protocol.connection_made(self.socket)
-        self.protocol.data_received(f"{REQUEST}{offer}\r\n".encode())
+        self.protocol.data_received(f"{REQUEST}{more}\r\n".replace("/a?b=c", target).encode())
 
     async def over(self) -> None:
-        """Wait for the app."""
-        await asyncio.gather(*self.state.tasks)
+        """Wait for the app, and for whatever answers in its place."""
+        while self.state.tasks:
+            await asyncio.wait(self.state.tasks)
+            await asyncio.sleep(0)
 
 
-async def test_what_is_relied_on_before_the_accept() -> None:
-    """The scope is made by `handle_connect`, and the app runs as a task, which has not begun when that returns."""
-    began: list[str] = []
+async def test_what_is_relied_on_in_uvicorns_class() -> None:
+    """It makes a scope, queues `websocket.connect`, and runs `app` with its `scope` in a task, a turn later."""
+    began: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        began.append(scope["path"])
-        await receive()
+        began.append(scope)
+        assert handshake.protocol.queue.empty()
         await send({"type": "websocket.close"})
 
-    handshake = Handshake(app)
-    names = "app", "tasks", "connections", "transport", "queue", "loop", "response", "scope", "disconnected"
+    async def nobody(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    handshake = Handshake(nobody)
+    names = "app", "tasks", "connections", "transport", "queue", "loop", "scope", "disconnected"
     uvicorn_has(handshake.protocol, *names)
-    uvicorn_has(handshake.protocol, "logger", "conn")
-    uvicorn_has(handshake.protocol.conn, "logger")
-    uvicorn_has(handshake.protocol, "handle_connect", "data_received", "send", "stop_keepalive", "on_task_complete")
-    assert began == []
+    uvicorn_has(handshake.protocol, "handle_connect", "connection_made", "data_received", "connection_lost")
+    uvicorn_has(handshake.protocol, "send", "receive", "shutdown", "on_task_complete")
     assert handshake.protocol in handshake.state.connections
-    assert list(handshake.protocol.scope["extensions"]) == ["websocket.http.response"]
+    assert handshake.protocol.queue.get_nowait() == {"type": "websocket.connect"}
     assert len(handshake.state.tasks) == 1
+    handshake.protocol.app = app
+    handshake.protocol.scope = other = {**handshake.protocol.scope}
     await handshake.over()
-    assert began == ["/a"]
+    assert len(began) == 1
+    assert began[0] is other
     assert handshake.socket.written[0].startswith(b"HTTP/1.1 403 ")
 
 
-async def test_what_is_relied_on_at_the_accept() -> None:
-    """The answer is written in one piece before `send` returns, and its headers can be changed until then."""
-    offer = "sec-websocket-extensions: permessage-deflate\r\n"
-    written: list[list[bytes]] = []
+async def test_the_scope_is_uvicorns() -> None:
+    """An app sees the same scope by either class, but for the offer of the socket."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope)
+        await receive()
+        await send({"type": "websocket.close"})
+
+    more = "sec-websocket-protocol: first,second\r\nsec-websocket-protocol: third\r\nx-odd:  two  words\t\r\n"
+    target = "/socket.io/a%20b%C3%A9/%2F?c=%20d&e=/"
+    for root_path in ("", "/under"):
+        for kind in (WebSocketsSansIOProtocol, WebSocketProtocol):
+            await Handshake(app, more, kind, target, root_path=root_path).over()
+    for theirs, ours in zip(seen[::2], seen[1::2], strict=True):
+        assert ours["extensions"].pop(SOCKET_EXTENSION)
+        assert ours == theirs
+        assert ours["subprotocols"] == ["first", "second", "third"]
+
+
+async def test_the_app_begins_when_uvicorn_is_done_with_the_socket() -> None:
+    """Not before `data_received` has returned, where tasks start eagerly too (Python 3.12 has such)."""
+    began: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        began.append(scope)
+        await receive()
+        await send({"type": "websocket.close"})
+
+    if factory := getattr(asyncio, "eager_task_factory", None):
+        asyncio.get_running_loop().set_task_factory(factory)
+    handshake = Handshake(app, kind=WebSocketProtocol)
+    assert began == []
+    await handshake.over()
+    assert len(began) == 1
+
+
+async def test_the_answer_is_uvicorns() -> None:
+    """A client is let in with the same headers by either class."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        assert EXTENSIONS in handshake.protocol.response.headers, "uvicorn's permessage-deflate went elsewhere"
-        del handshake.protocol.response.headers[EXTENSIONS]
-        sending = send({"type": "websocket.accept", "headers": [(b"x-added", b"1")]})
-        with pytest.raises(StopIteration):
-            sending.send(None)  # it does not wait for anything
-        written.append(list(handshake.socket.written))
+        if ask := scope["extensions"].get(SOCKET_EXTENSION):
+            ask(lambda socket, answer, open_sockets: socket.write(answer))
+        headers = [(b"Set-Cookie", b"a=b"), (b"set-cookie", "c=é".encode("latin-1")), (b"x-empty", b"")]
+        await send({"type": "websocket.accept", "subprotocol": "second", "headers": headers})
 
-    handshake = Handshake(app, offer)
-    await handshake.over()
-    [[answer]] = written
-    assert answer.startswith(b"HTTP/1.1 101 ")
-    assert answer.endswith(b"\r\n\r\n")
-    assert b"x-added: 1" in answer.lower()
-    assert b"extensions" not in answer.lower()
+    answers = []
+    for kind in (WebSocketsSansIOProtocol, WebSocketProtocol):
+        handshake = Handshake(app, kind=kind)
+        await handshake.over()
+        first, *lines = b"".join(handshake.socket.written).removesuffix(b"\r\n\r\n").split(b"\r\n")
+        assert first == b"HTTP/1.1 101 Switching Protocols"
+        answers.append(sorted((name.lower(), value) for name, _, value in (line.partition(b": ") for line in lines)))
+    assert answers[0] == answers[1]
 
 
-async def test_what_is_relied_on_after_the_accept() -> None:
-    """With `disconnected` set, `send` says so to the app, and `receive` gives what is put in the queue."""
-    heard: list[Any] = []
+@pytest.mark.parametrize("header", [(b"x-split", b"a\r\nset-cookie: b=c"), (b"x-split\r\nx", b"a"), (b"x\0", b"")])
+async def test_an_answer_that_would_be_two(header: tuple[bytes, bytes]) -> None:
+    """A header with a line's end in it is refused: the client gets an error, and nothing of the header."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        await send({"type": "websocket.accept"})
-        handshake.protocol.disconnected = True
-        handshake.protocol.queue.put_nowait({"type": "websocket.disconnect", "code": 1000})
-        heard.append(await receive())
-        with pytest.raises(ClientDisconnected):
-            await send({"type": "websocket.send", "text": "x"})
+        scope["extensions"][SOCKET_EXTENSION](lambda *_: None)
+        await send({"type": "websocket.accept", "headers": [header]})
 
-    handshake = Handshake(app)
+    handshake = Handshake(app, kind=WebSocketProtocol)
     await handshake.over()
-    assert [message["type"] for message in heard] == ["websocket.disconnect"]
-    assert handshake.socket.closed, "uvicorn no longer closes the transport that it has when the app is done"
+    written = b"".join(handshake.socket.written)
+    assert written.startswith(b"HTTP/1.1 500 ")
+    assert b"x-split" not in written
 
 
 def test_the_server_tells_its_connections_of_the_end() -> None:

@@ -1,7 +1,8 @@
 """The native path under uvicorn: a class for its `ws` setting (`--ws`, `UVICORN_WS`), which `whinny run` uses.
 
 The ASGI app runs for the handshake as ever: routing, middleware, refusals, the headers of the answer. An app that asks
-for the socket (`SOCKET_EXTENSION`) has it from the accept on; every other WebSocket endpoint goes on by ASGI.
+for the socket (`SOCKET_EXTENSION`) has it from the accept on; every other WebSocket endpoint goes on by ASGI, and is
+served by uvicorn's own class, which refuses and fails for all.
 """
 
 from __future__ import annotations
@@ -9,53 +10,205 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import unquote
 
+from uvicorn.protocols.utils import ClientDisconnected, get_local_addr, get_remote_addr, is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from whinny.serving.opening import Opening, read_opening
 from whinny.serving.types import SOCKET_EXTENSION
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
     from websockets.http11 import Request
 
-    from whinny.serving.types import TakeSocket
-
-EXTENSIONS: Final = "Sec-WebSocket-Extensions"
+    from whinny.serving.types import ASGIApp, Message, OpenSockets, Receive, Scope, Send, TakeSocket
 
 DRAIN_TIMEOUT: Final = 5.0
 """Seconds in which a client must take a part of what is left for it once the app is done with its WebSocket."""
 
-_SILENT: Final = logging.Logger("whinny.serving.handshake", logging.WARNING)
+log = logging.getLogger("uvicorn.error")
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Uvicorn's own, but it hands the socket over to an app that asks for it.
+class WebSocketProtocol(asyncio.Protocol):
+    """The handshake of a WebSocket: runs the app, and gives the socket to who asks for it."""
 
-    Also, a client that never reads does not keep its connection, and what waits for it, for ever.
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._config = config
+        self._state = server_state
+        self._connections: OpenSockets = server_state.connections
+        self._app_state = app_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._socket: asyncio.Transport
+        self._request: bytes | None = None
+        self._opening: Opening | None = None
+        self._early = b""  # what the client sent before it was let in
+        self._scope: Scope = {}
+        self._app: asyncio.Task[object] | None = None
+        self._is_called = False  # whoever has called this object is to be done with the socket first
+        self._knows_connect = False
+        self._take: TakeSocket | None = None
+        self._taken = False
+        self._uvicorn: _ByAsgi | None = None
+
+    # what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Uvicorn's HTTP class hands a socket over, and right after this the request that it has read."""
+        self._socket = cast("asyncio.Transport", transport)
+        self._connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """The request came; or bytes of a client that does not wait for the answer, which are kept."""
+        if self._request is not None:
+            self._early += data
+            self._socket.pause_reading()
+            return
+        self._request = data
+        self._opening = opening = read_opening(data)
+        if opening is None:
+            self._loop.call_soon(self._leave)
+            return
+        self._scope = self._make_scope(opening)
+        self._is_called = True
+        self._app = self._loop.create_task(self._run())
+        self._is_called = False
+        cast("set[asyncio.Task[object]]", self._state.tasks).add(self._app)
+        self._app.add_done_callback(self._on_app_done)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone before the app has decided."""
+        self._leave().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Uvicorn ends."""
+        self._leave().shutdown()
+
+    # the app
+
+    def _make_scope(self, opening: Opening) -> Scope:
+        path, _, query = opening.target.partition(b"?")
+        root = self._config.root_path
+        return {
+            "type": "websocket",
+            "asgi": {"version": self._config.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": "wss" if is_ssl(self._socket) else "ws",
+            "server": get_local_addr(self._socket),
+            "client": get_remote_addr(self._socket),
+            "root_path": root,
+            "path": root + unquote(path.decode("ascii")),
+            "raw_path": root.encode("ascii") + path,
+            "query_string": query,
+            "headers": opening.headers,
+            "subprotocols": opening.subprotocols,
+            "state": self._app_state.copy(),
+            "extensions": {"websocket.http.response": {}, SOCKET_EXTENSION: self._give_to},
+        }
+
+    async def _run(self) -> object:
+        if self._is_called:  # tasks start eagerly
+            await asyncio.sleep(0)
+        app = cast("ASGIApp", self._config.loaded_app)
+        try:
+            return cast("object", await app(self._scope, self._receive, self._send))
+        except (KeyboardInterrupt, SystemExit) as error:  # out of a task they would end the loop
+            raise RuntimeError(f"the app raised {error!r}") from error
+
+    def _on_app_done(self, task: asyncio.Task[object]) -> None:
+        cast("set[asyncio.Task[object]]", self._state.tasks).discard(task)
+        error = None if task.cancelled() else task.exception()
+        if not self._taken:
+            self._leave()  # it answers in the app's place, and logs
+        elif error is not None and not isinstance(error, ClientDisconnected):
+            log.error("Exception in ASGI application", exc_info=error)
+
+    async def _receive(self) -> Message:
+        if not self._knows_connect:
+            self._knows_connect = True
+            return {"type": "websocket.connect"}
+        if self._taken:
+            return {"type": "websocket.disconnect", "code": 1000, "reason": "the app took the socket"}
+        return cast("Message", await self._leave().receive())
+
+    async def _send(self, message: Message) -> None:
+        if self._taken:
+            raise ClientDisconnected
+        is_open = self._uvicorn is None and not self._socket.is_closing()
+        if self._take is not None and is_open and message["type"] == "websocket.accept":
+            self._hand_over(self._take, message)
+        else:
+            await self._leave().send(cast("ASGISendEvent", message))
+
+    # the socket
+
+    def _give_to(self, take: TakeSocket) -> None:
+        self._take = take
+
+    def _hand_over(self, take: TakeSocket, accept: Message) -> None:
+        headers = [*self._state.default_headers, *accept.get("headers", ())]
+        if subprotocol := accept.get("subprotocol"):
+            headers.append((b"Sec-WebSocket-Protocol", subprotocol.encode()))
+        answer = cast("Opening", self._opening).answer(headers)
+        self._taken = True
+        self._scope = {}  # it holds this object, by its offer of the socket
+        self._connections.discard(self)
+        if self._early:
+            self._socket.resume_reading()
+        try:
+            take(self._socket, answer, self._connections)
+            if self._early:
+                cast("asyncio.Protocol", self._socket.get_protocol()).data_received(self._early)
+        except BaseException:
+            self._socket.abort()
+            raise
+
+    def _leave(self) -> _ByAsgi:
+        """Leave the WebSocket to uvicorn's own class, to which the app goes on talking from there on."""
+        if self._uvicorn is None:
+            self._connections.discard(self)
+            self._uvicorn = _ByAsgi(self._config, self._state, self._app_state, self._loop)
+            self._socket.set_protocol(self._uvicorn)
+            self._uvicorn.connection_made(self._socket)
+            if self._app is not None:
+                self._uvicorn.app = self._go_on
+            for data in (self._request, self._early):
+                if data:
+                    self._uvicorn.data_received(data)
+            if self._app is not None:
+                self._uvicorn.scope = cast("Any", self._scope)  # middleware may have changed it
+            if self._knows_connect:
+                self._uvicorn.queue.get_nowait()
+        return self._uvicorn
+
+    async def _go_on(self, scope: Scope, receive: Receive, send: Send) -> object:
+        return await cast("asyncio.Task[object]", self._app)
+
+
+class _ByAsgi(WebSocketsSansIOProtocol):
+    """Uvicorn's own.
+
+    What a client sends before it is let in is kept until then, and one that never reads does not keep its connection,
+    and what waits for it, for ever.
     """
 
-    _take: TakeSocket | None = None
-    _early: bytes | None = None  # what the client sent before it was let in
+    _early: bytes | None = None
 
     def handle_connect(self, event: Request) -> None:
         """The request of the handshake came."""
         self._early = b""
         super().handle_connect(event)
 
-    async def run_asgi(self) -> None:
-        """Run the app, which the scope offers the socket."""
-        cast("Any", self.scope)["extensions"][SOCKET_EXTENSION] = self._give_to
-        # Tasks may start eagerly, but uvicorn has not done with the socket before this turn of the loop ends.
-        await asyncio.sleep(0)
-        await super().run_asgi()
-
-    def _give_to(self, take: TakeSocket) -> None:
-        self._take = take
-        # Who takes the socket logs its own connections; a request of Socket.IO names the session besides.
-        self.logger = self.conn.logger = _SILENT
-
     def data_received(self, data: bytes) -> None:
-        """Bytes came. Those of a client that does not wait for its answer are kept for whoever reads it then."""
+        """Bytes came."""
         if self._early is None:
             super().data_received(data)
         else:
@@ -64,51 +217,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: ASGISendEvent) -> None:
         """ASGI's `send`."""
-        gone = self.disconnected or self.transport.is_closing()
-        if self._take is None or message["type"] != "websocket.accept" or gone:
-            await super().send(message)
-            if self._early is not None and (early := self._read_on()):
-                self.data_received(early)
+        await super().send(message)
+        if self._early is None:
             return
-        if EXTENSIONS in self.response.headers:
-            del self.response.headers[EXTENSIONS]  # who takes the socket knows no permessage-deflate
-        take, self._take = self._take, None
-        early = self._read_on()
-        socket, self.transport = self.transport, _Answer()
-        try:
-            await super().send(message)
-        except BaseException:
-            self.transport = socket
-            raise
-        self._hand_over(take, socket, b"".join(self.transport.written), early)
-
-    def _read_on(self) -> bytes | None:
         early, self._early = self._early, None
-        if not early or self.transport.is_closing():
-            return None
-        self.transport.resume_reading()
-        return early
-
-    def _hand_over(self, take: TakeSocket, socket: asyncio.Transport, answer: bytes, early: bytes | None) -> None:
-        self.stop_keepalive()
-        self.connections.discard(self)
-        self.disconnected = True
-        del cast("Any", self.scope)["extensions"][SOCKET_EXTENSION]
-        self.conn.parser.close()
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1000, "reason": "the app took the socket"})
-        try:
-            take(socket, answer, self.connections)
-            if early:
-                cast("asyncio.Protocol", socket.get_protocol()).data_received(early)
-        except BaseException:
-            socket.abort()
-            raise
+        if early and not self.transport.is_closing():
+            self.transport.resume_reading()
+            self.data_received(early)
 
     def on_task_complete(self, task: asyncio.Task[Any]) -> None:
         """The app has left the WebSocket."""
         super().on_task_complete(task)
-        if not isinstance(self.transport, _Answer):
-            self._drain()
+        self._drain()
 
     def _drain(self, left: int | None = None) -> None:
         """Drop the socket when the client has taken nothing for a while; `left` is what waited for it before."""
@@ -119,22 +239,3 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.loop.call_later(DRAIN_TIMEOUT, self._drain, waiting)
         else:
             self.transport.abort()
-
-
-class _Answer(asyncio.Transport):
-    """In the place of a socket that is handed over: keeps what was to be written, so that it goes out with more."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: list[bytes] = []
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep it."""
-        self.written.append(bytes(data))
-
-    def is_closing(self) -> bool:
-        """Whether it is of no use any more."""
-        return False
-
-    def close(self) -> None:
-        """The app is done; the socket stays open."""
