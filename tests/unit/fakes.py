@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from whinny import protocol
-from whinny.engine import Connection, Engine, EngineOptions, EngineRequest, PollingTransport
+from whinny.engine import Connection, Engine, EngineOptions, EngineRequest, PollingTransport, message_packets
 from whinny.protocol import Ack, Connect, Decoder, Event
 from whinny.protocol import Packet as SocketPacket
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from whinny.server import Server
 
 Wire = str | bytes
+
+
+def message(data: str | bytes) -> Packet:
+    """The packet of one message."""
+    return message_packets([data])[0]
 
 
 class FakeWebSocket:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from unit.fakes import message
 from whinny.cluster import MemoryAdapter, Selection
-from whinny.engine import Packet, message
+from whinny.engine import Packet
 
 
 @dataclass(eq=False)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.clock import run
-from unit.fakes import open_polling
+from unit.fakes import message, open_polling
 from unit.strategies import acks, events
-from whinny.engine import decode_payload, encode_payload, message
+from whinny.engine import decode_payload, encode_payload
 from whinny.protocol import Decoder, encode
 
 if TYPE_CHECKING:

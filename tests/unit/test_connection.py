@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.clock import in_fake_time, run, turns
-from unit.fakes import FakeWebSocket, Recorder, make_engine, open_polling, open_websocket, request
-from whinny.engine import Connection, Packet, decode_payload, message
+from unit.fakes import FakeWebSocket, Recorder, make_engine, message, open_polling, open_websocket, request
+from whinny.engine import Connection, Packet, decode_payload
 from whinny.engine.connection import CLOSE_TIMEOUT
 
 TOO_SLOW = "max_send_buffer"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from unit.clock import in_fake_time, turns
-from unit.fakes import FakeWebSocket, make_engine, request
-from whinny.engine import Connection, message
+from unit.fakes import FakeWebSocket, make_engine, message, request
+from whinny.engine import Connection
 from whinny.engine.connection import STALL_TIMEOUT
 
 

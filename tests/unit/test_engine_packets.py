@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from unit.fakes import message
 from unit.strategies import wires
-from whinny.engine import Packet, decode_payload, encode_payload, message
+from whinny.engine import Packet, decode_payload, encode_payload
 from whinny.errors import ProtocolError
 
 

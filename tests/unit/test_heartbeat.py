@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.clock import in_fake_time, run
-from unit.fakes import FakeWebSocket, Recorder, make_engine, request
-from whinny.engine import Connection, Engine, message
+from unit.fakes import FakeWebSocket, Recorder, make_engine, message, request
+from whinny.engine import Connection, Engine
 from whinny.engine.heartbeat import SLACK
 
 INTERVAL, TIMEOUT = 0.3, 0.2

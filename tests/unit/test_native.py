@@ -14,8 +14,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 
 from unit.clock import FakeTimeLoop, in_fake_time, run, turns
-from unit.fakes import FakeSocket, Recorder, client_frame, make_engine, open_polling, request
-from whinny.engine import Connection, Packet, Upgrade, message
+from unit.fakes import FakeSocket, Recorder, client_frame, make_engine, message, open_polling, request
+from whinny.engine import Connection, Packet, Upgrade
 from whinny.serving.frames import BINARY, CLOSE, CONTINUATION, NOT_UTF8, PING, PONG, PROTOCOL_ERROR, TEXT, TOO_BIG
 from whinny.serving.native import AT_ONCE, CLOSE_GRACE, NativePath, NativeWebSocket
 

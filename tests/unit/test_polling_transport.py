@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.clock import in_fake_time, run, turns
-from unit.fakes import open_polling
-from whinny.engine import Overlap, decode_payload, message
+from unit.fakes import message, open_polling
+from whinny.engine import Overlap, decode_payload
 from whinny.errors import ProtocolError
 
 

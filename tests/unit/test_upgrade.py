@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unit.clock import in_fake_time, run, turns
-from unit.fakes import FakeWebSocket, open_polling
-from whinny.engine import Connection, Upgrade, decode_payload, message
+from unit.fakes import FakeWebSocket, message, open_polling
+from whinny.engine import Connection, Upgrade, decode_payload
 from whinny.engine.upgrade import RELEASE_INTERVAL
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from whinny.engine.cookie import CookieOptions
 from whinny.engine.engine import FORBIDDEN, Engine, Rejection, new_sid
 from whinny.engine.gate import Gate
 from whinny.engine.options import EngineOptions, TransportName
-from whinny.engine.packet import Packet, decode_payload, encode_payload, message
+from whinny.engine.packet import Packet, decode_payload, encode_payload, message_packets
 from whinny.engine.polling import AT_ONCE, Overlap, PollingTransport
 from whinny.engine.request import EngineRequest
 from whinny.engine.transport import Peer, Transport
@@ -31,6 +31,6 @@ __all__ = [
     "Upgrade",
     "decode_payload",
     "encode_payload",
-    "message",
+    "message_packets",
     "new_sid",
 ]

@@ -43,9 +43,12 @@ class Packet:
         return f"Packet({self.wire!r})"
 
 
-def message(data: str | bytes) -> Packet:
-    """A message packet."""
-    return Packet("4" + data if type(data) is str else data)
+def message_packets(messages: list[str | bytes]) -> list[Packet]:
+    """The packets of messages, shared by all who receive them."""
+    if len(messages) == 1:  # as nearly always, and then a comprehension costs as much as the packet
+        data = messages[0]
+        return [Packet("4" + data if type(data) is str else data)]
+    return [Packet("4" + data if type(data) is str else data) for data in messages]
 
 
 CLOSE: Final = Packet("1")

@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -25,12 +25,8 @@ from whinny.framework.straight import StraightDecoder, is_alike, straight_decode
 _NOTHING_ASKED: Final = (Any, object)
 
 
-class Converted(NamedTuple):
-    """A payload of the declared type, or the errors of one that does not fit."""
-
-    value: Any
-    errors: list[AjvError]
-
+Converted = tuple[Any, list[AjvError]]
+"""A payload of the declared type, and no errors; or None, and the errors of one that does not fit."""
 
 Converter = Callable[[Any], Converted]
 
@@ -126,22 +122,30 @@ def _by_msgspec(annotation: Any) -> Converter:
     members = _members(annotation)
     errors_of = _schema_errors(members)
     # To be told of binary data and of keys that are no text takes msgspec more time than to convert a small payload.
-    convert_to = msgspec.convert if all(is_alike(member, text_keys=True) for member in members) else _convert
+    alike = all(is_alike(member, text_keys=True) for member in members)
+    convert_to = msgspec.convert if alike else _convert
+    # msgspec looks at a generic type anew each time, but keeps what it has found out of the fields of a Struct.
+    wrapped = msgspec.defstruct("Wrapped", [("value", members[0])], array_like=True) if alike else None
 
     def convert(value: Any) -> Converted:
+        if wrapped is not None:
+            try:
+                return msgspec.convert((value,), wrapped).value, []  # type: ignore[attr-defined]
+            except (msgspec.ValidationError, UnicodeEncodeError, RecursionError):
+                pass  # what follows converts more, and says what is wrong
         problem = ""
         for prepare in (_as_it_is, _whole):
             candidate = prepare(value)
             for member in members:
                 try:
-                    return Converted(convert_to(candidate, member), [])
+                    return convert_to(candidate, member), []
                 except msgspec.ValidationError as error:
                     if isinstance(error.__cause__, TypeError):  # a mistake in the type's __post_init__
                         raise error.__cause__ from None
                     problem = str(error)
                 except (UnicodeEncodeError, RecursionError):
                     problem = "must be well-formed"
-        return Converted(None, errors_of(value) or [translate_msgspec(problem)])
+        return None, errors_of(value) or [translate_msgspec(problem)]
 
     return convert
 
@@ -224,11 +228,11 @@ def _by_pydantic(annotation: Any) -> Converter:
 
     def convert(value: Any) -> Converted:
         try:
-            return Converted(adapter.validate_python(value), [])
+            return adapter.validate_python(value), []
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)[:MOST_ERRORS]
-            return Converted(None, list(translate_pydantic(details, value)))
+            return None, list(translate_pydantic(details, value))
         except UnicodeEncodeError:
-            return Converted(None, [translate_msgspec("must be well-formed")])
+            return None, [translate_msgspec("must be well-formed")]
 
     return convert

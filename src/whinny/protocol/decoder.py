@@ -49,8 +49,8 @@ class Decoder:
         if self._unfinished is not None:
             raise ProtocolError("text came where a binary attachment was due")
         kind, start = message[:1], message.find("[")
-        digits = message[1:start]
-        if (kind == "2" or kind == "3") and (start == 1 or (start > 1 and digits.isdigit() and digits.isascii())):
+        digits = message[1:start] if start > 1 else ""
+        if (kind == "2" or kind == "3") and (start == 1 or (digits.isdigit() and digits.isascii())):
             count, namespace = None, "/"  # by far the commonest: nothing before the JSON but an id
         else:
             kind, count, namespace, digits, start = _header(message)

@@ -7,12 +7,11 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from whinny import protocol
-from whinny.engine import Connection
+from whinny.engine import Connection, message_packets
 from whinny.errors import ProtocolError
 from whinny.logs import escape
 from whinny.protocol import Ack, Connect, ConnectError, Decoder, Disconnect, Event
 from whinny.protocol import Packet as SocketPacket
-from whinny.server.socket import message_packets
 from whinny.types import DisconnectReason
 
 if TYPE_CHECKING:

@@ -36,24 +36,19 @@ def run_event(socket: Socket, packet: Event) -> None:
         return
     coroutine, waits = job
     context = None
-    at_once = not waits and (socket.runner is None or not socket.runner.starting)
-    if at_once and (context := _run_now(coroutine)) is None:
-        return
+    if not waits and (socket.runner is None or not socket.runner.starting):
+        context = copy_context()
+        try:
+            # `next` with a default needs no StopIteration to be raised and caught, as `send` does at the end.
+            if context.run(next, coroutine.__await__(), _ENDED) is _ENDED:
+                return
+        except BaseException as error:  # the handler's promise is broken; the reader of this client is not to suffer
+            log_error(log, "The handler of an event failed", error=error)
+            return
+        # It waits after all, and has yielded once: it goes on in a task, in the same context.
     if socket.runner is None:
         socket.runner = EventRunner(socket)
     socket.runner.spawn(coroutine, context)
-
-
-def _run_now(coroutine: Coroutine[Any, Any, None]) -> Context | None:
-    """Run what is not expected to wait. If it does, it has yielded once: the context in which to go on."""
-    context = copy_context()
-    try:
-        # `next` with a default needs no StopIteration to be raised and caught, as `send` does at the end.
-        ended = context.run(next, coroutine.__await__(), _ENDED) is _ENDED
-    except BaseException as error:  # the handler's promise is broken; the reader of this client is not to suffer
-        log_error(log, "The handler of an event failed", error=error)
-        return None
-    return None if ended else context
 
 
 class EventRunner:
@@ -122,9 +117,8 @@ class EventRunner:
     def _start_kept(self, backlog: deque[Event]) -> None:
         if self._socket.namespace.server.closing:
             backlog.clear()
-        self._refilling = (
-            True  # one that starts eagerly may have ended when it is made, and leaves the rest to this loop
-        )
+        # One that starts eagerly may have ended when it is made, and leaves the rest to this loop.
+        self._refilling = True
         while backlog and self._running < self._most:
             run_event(self._socket, backlog.popleft())
         self._refilling = False

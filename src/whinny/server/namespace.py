@@ -9,13 +9,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 from whinny import protocol
-from whinny.engine import Packet
+from whinny.engine import Packet, message_packets
 from whinny.errors import ConfigurationError, ConnectionRefused, EncodeError
 from whinny.logs import escape, log_error
 from whinny.protocol import Event
 from whinny.server.events import Job
 from whinny.server.server_events import Listeners, ServerEvents
-from whinny.server.socket import Socket, message_packets
+from whinny.server.socket import Socket
 from whinny.types import DisconnectReason, Envelope
 
 if TYPE_CHECKING:

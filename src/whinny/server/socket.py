@@ -8,7 +8,7 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Literal
 
 from whinny import protocol
-from whinny.engine import Connection, Packet, message, new_sid
+from whinny.engine import Connection, Packet, message_packets, new_sid
 from whinny.errors import ProtocolError
 from whinny.protocol import Ack, Connect, ConnectError, Disconnect, Event
 from whinny.server.acks import AckListener, SingleAck
@@ -244,16 +244,15 @@ class Socket(Broadcasting[BroadcastOperator]):
     def acknowledge(self, ack_id: int, *args: Any) -> None:
         """Answer an event of the client with plain values. Raises EncodeError when they cannot be sent."""
         if self._state == "connected":
-            self._client.connection.send(message_packets(self._encode_answer(ack_id, args)))
+            namespace = self.namespace
+            ack = Ack(namespace.name, list(args), ack_id)
+            messages = protocol.encode(ack, namespace.server.options.max_attachments)
+            self._client.connection.send(message_packets(messages))
 
     def check_answer(self, *args: Any) -> None:
         """Raises EncodeError when `acknowledge` would; a client that is gone is sent nothing."""
         if self._state == "connected":
-            self._encode_answer(0, args)
-
-    def _encode_answer(self, ack_id: int, args: Sequence[Any]) -> list[str | bytes]:
-        namespace = self.namespace
-        return protocol.encode(Ack(namespace.name, list(args), ack_id), namespace.server.options.max_attachments)
+            protocol.encode(Ack("/", list(args), 0), self.namespace.server.options.max_attachments)
 
     @property
     def has_open_acks(self) -> bool:
@@ -295,10 +294,3 @@ class Socket(Broadcasting[BroadcastOperator]):
         self._client.remove(self)
         if was_connected:
             self.namespace.left(self, reason)
-
-
-def message_packets(messages: list[str | bytes]) -> list[Packet]:
-    """Engine packets of encoded messages, shared by all who receive them."""
-    if len(messages) == 1:  # as nearly always, and then a comprehension costs as much as the packet
-        return [message(messages[0])]
-    return [message(part) for part in messages]

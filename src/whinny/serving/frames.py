@@ -29,6 +29,8 @@ _MASKED: Final = 0x80
 _EXTENSION_BITS: Final = 0x70
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _LONGEST_CONTROL: Final = 125
+_SHORT_TEXT: Final = [bytes((_FINAL | TEXT, size)) for size in range(126)]
+"""The headers of by far the most frames."""
 
 
 class FrameError(ProtocolError):
@@ -50,7 +52,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
     """A whole message, or a control frame, as the server sends it: one frame, not masked."""
     size = len(payload)
     if size < 126:
-        header = bytes((_FINAL | opcode, size))
+        header = _SHORT_TEXT[size] if opcode == TEXT else bytes((_FINAL | opcode, size))
     elif size < 65536:
         header = bytes((_FINAL | opcode, 126)) + size.to_bytes(2, "big")
     else:

@@ -86,10 +86,13 @@ class _PayloadValidation(ControllerHook):
 
 
 def _check(validator: SchemaValidator) -> Hook:
-    errors_of = validator.errors
+    fits, errors_of = validator.fits, validator.errors
 
     def validate(ctx: WebsocketContext[Any], services: ServiceManager) -> WebsocketErrorResponse | None:
-        errors = errors_of(ctx.payload)
+        try:
+            errors = [] if fits(ctx.payload) else errors_of(ctx.payload)
+        except (ValueError, TypeError, RecursionError):  # it is no JSON
+            errors = errors_of(ctx.payload)
         return refuse_payload(errors) if errors else None
 
     return validate

@@ -8,6 +8,7 @@ like any other, and binary data or a foreign object is a value of no JSON type.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import jsonschema_rs
@@ -80,6 +81,12 @@ class SchemaValidator:
             return value, [_no_json()]
         changed = validation.root.value if validation.changed else value
         return changed, errors or self.errors(changed)
+
+    @property
+    def fits(self) -> Callable[[Any], bool]:
+        """Tells only whether a value fits. Raises ValueError, TypeError or RecursionError for what is no JSON."""
+        is_valid: Callable[[Any], bool] = self._validator.is_valid
+        return is_valid
 
     def errors(self, value: Any) -> list[AjvError]:
         """The errors of a value, as Ajv 8 writes them with `allErrors`, in any order; none when it fits.
