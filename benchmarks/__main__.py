@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from benchmarks.measurements import Measurement
 
 FIGURES: Final = DOCS / "benchmarks.json"
-OPEN_FILES: Final = 5_200
-"""What the load generator and each server need: 5000 connections and a few more."""
+OPEN_FILES: Final = 10_200
+"""What the load generator and each server need: 10,000 connections and a few more."""
 
 
 def arguments() -> argparse.Namespace:

@@ -74,7 +74,8 @@ MEASUREMENTS: Final = (
     _stalled("stalled-0", 0),
     _stalled("stalled-100", 100),
     _fanout("reading-110", 110, *STALLED_LOAD, servers=("whinny",)),
-    Measurement("heartbeats", ("--mode", "idle", "--clients", "5000", "--exchanges", "1"), ALL, seconds=30, rounds=1),
+    # Two heartbeats of each, which is pinged every 25 seconds.
+    Measurement("heartbeats", ("--mode", "idle", "--clients", "10000", "--exchanges", "1"), ALL, seconds=50, rounds=1),
 )
 
 CPU: Final = "cpu_us"
@@ -88,8 +89,8 @@ ROWS: Final = (
     Row("binary echo, 100 clients", "binary", CPU, "µs"),
     Row("polling echo, 100 clients", "polling", CPU, "µs"),
     Row("memory per idle connection, of 5000", "idle", "rss_kib", "KiB"),
-    Row("the same after one echo each", "heartbeats", "rss_kib", "KiB"),
-    Row("one core's time for 5000 idle connections", "heartbeats", "utilization", "%", 100),
+    Row("the same, of 10,000, after one echo each", "heartbeats", "rss_kib", "KiB"),
+    Row("one core's time for 10,000 idle connections", "heartbeats", "utilization", "%", 100),
 )
 """What work costs the server."""
 
