@@ -7,7 +7,10 @@ WhinnyError
 ├── ConnectionRefused      raise it in `on_connection` to refuse a client
 ├── AckTimeout             the acknowledgement did not come in time
 ├── ClientDisconnected     the client left before it acknowledged
-└── ServerNotAttached      `WsServer.io` was used before `attach`
+├── ServerNotAttached      `WsServer.io` was used before `attach`
+└── SessionError           a session cannot do what it is asked to
+    ├── SessionDestroyed       it has ended
+    └── SessionAlreadyExists   another one is kept under its id
 """
 
 from __future__ import annotations
@@ -63,3 +66,15 @@ class ClientDisconnected(WhinnyError):
 
 class ServerNotAttached(WhinnyError):
     """The Socket.IO server was asked for before a controller was attached."""
+
+
+class SessionError(WhinnyError):
+    """A session cannot do what it is asked to; the message says why."""
+
+
+class SessionDestroyed(SessionError):
+    """The session was destroyed or has expired: nothing can be committed, and it cannot be regenerated."""
+
+
+class SessionAlreadyExists(SessionError):
+    """A store has been given a new session with the id of one that it keeps."""

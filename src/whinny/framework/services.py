@@ -26,8 +26,9 @@ class ServiceManager:
     """Makes and keeps the services of an app.
 
     A service is any class that can be made without arguments. What it needs, it names by `dependency`; that is made
-    with it. Its methods `boot()` and `close()`, `def` or `async def`, run when the app starts and, in the reverse
-    order, when it stops. `get` and `set` may be called from any thread.
+    with it. An abstract class may choose one by a class method, `service_for(settings)`. The methods `boot()` and
+    `close()` of a service, `def` or `async def`, run when the app starts and, in the reverse order, when it stops. `get`
+    and `set` may be called from any thread.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -104,6 +105,8 @@ class ServiceManager:
             self._add_late(service)
 
     def _new(self, cls: Any, stand_ins: dict[str, Any]) -> Any:
+        if inspect.isabstract(cls) and hasattr(cls, "service_for"):
+            return cls.service_for(self.settings)
         if cls in self._making:
             way = " → ".join(_name(each) for each in [*self._making[self._making.index(cls) :], cls])
             raise ConfigurationError(f"These services need each other while they are made: {way}.")

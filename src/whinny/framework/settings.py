@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from io import StringIO
-from typing import Final
+from math import inf
+from typing import Any, Final, Literal, cast, get_args
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -16,6 +18,8 @@ from whinny.errors import ConfigurationError
 
 _OURS: Final = re.compile(r"[^#=:\w]*(?:\w+\s+)?WHINNY_\w")
 """A line that is about a setting of ours; what others write wrongly is theirs."""
+
+SameSite = Literal["lax", "strict", "none"]
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -27,10 +31,27 @@ class Settings:
 
     - `debug` (WHINNY_DEBUG): errors reach the client whole. Never in production.
     - `log_errors` (WHINNY_LOG_ERRORS): log the errors that nobody caught.
+    - `session_store` (WHINNY_SESSION_STORE): where sessions are kept: `memory:`, the URL of a database as SQLAlchemy
+      writes it, or that of a Redis server. By default a SQLite file in the current folder.
+    - `session_idle_timeout`, `session_absolute_timeout` (WHINNY_SESSION_IDLE_TIMEOUT, WHINNY_SESSION_ABSOLUTE_TIMEOUT):
+      seconds after which a session ends, after its last use and after it was made.
+    - `session_cookie_name`, `session_cookie_domain`, `session_cookie_path`, `session_cookie_secure`,
+      `session_cookie_same_site` (WHINNY_SESSION_COOKIE_NAME and so on): the cookie that holds the token. It is sent
+      over TLS only where `secure` is on, which is by default where the request came so.
+    - `csrf_cookie_name` (WHINNY_CSRF_COOKIE_NAME): the cookie in which the page finds the CSRF token.
     """
 
     debug: bool = False
     log_errors: bool = True
+    session_store: str = "sqlite+aiosqlite:///whinny.sqlite3"
+    session_idle_timeout: float = 900.0
+    session_absolute_timeout: float = 604_800.0
+    session_cookie_name: str = "sessionID"
+    session_cookie_domain: str | None = None
+    session_cookie_path: str = "/"
+    session_cookie_secure: bool | None = None
+    session_cookie_same_site: SameSite = "lax"
+    csrf_cookie_name: str = "XSRF-TOKEN"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -39,7 +60,12 @@ class Settings:
         Raises ConfigurationError that names the variable, or the file if it cannot be read.
         """
         values = {**_read_file(".env"), **os.environ} if environment is None else environment
-        return cls(debug=_flag(values, "WHINNY_DEBUG", False), log_errors=_flag(values, "WHINNY_LOG_ERRORS", True))
+        given: dict[str, Any] = {}
+        for field in fields(cls):
+            name = f"WHINNY_{field.name.upper()}"
+            if (value := values.get(name)) is not None:
+                given[field.name] = _READERS.get(str(field.type), _text)(name, value)
+        return cls(**given)
 
 
 def _read_file(path: str) -> dict[str, str]:
@@ -61,12 +87,38 @@ def _read_file(path: str) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
 
 
-def _flag(values: Mapping[str, str], name: str, default: bool) -> bool:
-    value = values.get(name)
-    if value is None:
-        return default
+def _text(name: str, value: str) -> str:
+    if not value.strip():
+        raise ConfigurationError(f"The setting {name} is empty: leave it out for the default.")
+    return value.strip()
+
+
+def _flag(name: str, value: str) -> bool:
     if value.strip().lower() in _TRUE:
         return True
     if value.strip().lower() in _FALSE:
         return False
     raise ConfigurationError(f"The setting {name}={value!r} is wrong: it must be 1 or 0.")
+
+
+def _seconds(name: str, value: str) -> float:
+    with suppress(ValueError):
+        if 0 < (seconds := float(value)) < inf:
+            return seconds
+    raise ConfigurationError(f"The setting {name}={value!r} is wrong: it must be a number of seconds.")
+
+
+def _same_site(name: str, value: str) -> SameSite:
+    for allowed in get_args(SameSite):
+        if value.strip().lower() == allowed:
+            return cast("SameSite", allowed)
+    raise ConfigurationError(f"The setting {name}={value!r} is wrong: it must be lax, strict or none.")
+
+
+_READERS: Final[dict[str, Callable[[str, str], Any]]] = {
+    "bool": _flag,
+    "bool | None": _flag,
+    "float": _seconds,
+    "SameSite": _same_site,
+}
+"""What reads a setting, by the type of its field."""

@@ -1,0 +1,18 @@
+"""Sessions of an app's clients, and where they are kept."""
+
+from whinny.sessions.memory import MemoryStore
+from whinny.sessions.session import CSRF_KEY, Session, Sessions, Timeouts
+from whinny.sessions.store import SessionObserver, SessionState, Store
+from whinny.sessions.tokens import session_id
+
+__all__ = [
+    "CSRF_KEY",
+    "MemoryStore",
+    "Session",
+    "SessionObserver",
+    "SessionState",
+    "Sessions",
+    "Store",
+    "Timeouts",
+    "session_id",
+]
