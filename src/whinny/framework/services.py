@@ -27,8 +27,8 @@ class ServiceManager:
 
     A service is any class that can be made without arguments. What it needs, it names by `dependency`; that is made
     with it. An abstract class may choose one by a class method, `service_for(settings)`. The methods `boot()` and
-    `close()` of a service, `def` or `async def`, run when the app starts and, in the reverse order, when it stops. `get`
-    and `set` may be called from any thread.
+    `close()` of a service, `def` or `async def`, run when the app starts and, in the reverse order, when it stops.
+    `get` and `set` may be called from any thread.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
