@@ -1,4 +1,4 @@
-"""A real uvicorn with Whinny's WebSocket class, in the event loop of the test, so that the test sees what it holds."""
+"""A real uvicorn with Whinny's WebSocket class in the event loop of the test, so that the test sees what it holds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Running:
     """A server, its address, and the task in which it runs."""
 
-    def __init__(self, app: Any, **settings: Any) -> None:
-        self.config = uvicorn.Config(app, ws=WebSocketProtocol, log_config=None, access_log=False, **settings)
+    def __init__(self, app: Any, kind: Any = WebSocketProtocol, **settings: Any) -> None:
+        self.config = uvicorn.Config(app, ws=kind, log_config=None, access_log=False, **settings)
         self.server = uvicorn.Server(self.config)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"

@@ -25,6 +25,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from serving.in_process import running
 from support.servers import NATIVE, ServerProcess, environment, free_port, serve
 from whinny import ServiceManager, SocketIOController, WebsocketContext, WebsocketResponse, event_name
+from whinny.serving.opening import read_opening
 from whinny.serving.types import SOCKET_EXTENSION
 from whinny.serving.uvicorn import WebSocketProtocol
 from wire.raw import NOBODY, UPGRADE, Wire
@@ -642,12 +643,29 @@ async def sends_later(app: Any, scope: Any, receive: Any, send: Any) -> None:
         await send(message)
 
 
+async def watches(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Waits for the client's end in a task of its own, from the beginning on, as some middleware does."""
+    received: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def pump() -> None:
+        while True:
+            received.put_nowait(message := await receive())
+            if message["type"] == "websocket.disconnect":
+                return
+
+    watching = asyncio.create_task(pump())
+    await asyncio.sleep(0.01)
+    await app(scope, received.get, send)
+    assert (await received.get())["type"] == "websocket.disconnect"
+    await watching
+
+
 async def hides_the_offer(app: Any, scope: Any, receive: Any, send: Any) -> None:
     """Knows the extensions of the specification only."""
     await app({**scope, "extensions": {"websocket.http.response": {}}}, receive, send)
 
 
-@pytest.mark.parametrize("middleware", [fails, goes_on, sends_more, sends_later, hides_the_offer])
+@pytest.mark.parametrize("middleware", [fails, goes_on, sends_more, sends_later, watches, hides_the_offer])
 async def test_middleware_after_the_accept(middleware: Any) -> None:
     """Whatever it does then, the client is served; natively, unless the app could not ask for the socket."""
     inner = ServiceManager().get(PlainController).attach()
@@ -662,6 +680,104 @@ async def test_middleware_after_the_accept(middleware: Any) -> None:
         [connection] = inner.server.engine.connections.values()
         assert type(connection.transport).__name__ == (BY_ASGI if middleware is hides_the_offer else NATIVELY)
         await client.connection.close()
+
+
+class Pending:
+    """An app that takes down what it receives, and does as it is told: accept, close or wait."""
+
+    def __init__(self, *steps: str) -> None:
+        self.steps = steps
+        self.received: list[Any] = []
+        self.waits = asyncio.Event()  # for what comes after the connect
+        self.ended = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            for step in self.steps:
+                if step == "receive":
+                    self.received.append((await receive())["type"].removeprefix("websocket."))
+                    self.waits.set()
+                elif step == "wait":
+                    await asyncio.sleep(0.05)
+                else:
+                    await send({"type": f"websocket.{step}"})
+        finally:
+            self.ended.set()
+
+
+@pytest.mark.parametrize("kind", [WebSocketsSansIOProtocol, WebSocketProtocol])
+@pytest.mark.parametrize(
+    ("steps", "gone", "expected"),
+    [
+        (["receive", "accept", "receive"], False, ["connect", "receive"]),
+        (["accept", "receive", "receive"], False, ["connect", "receive"]),
+        (["wait", "receive", "receive"], True, ["connect", "disconnect"]),
+        (["receive", "receive"], True, ["connect", "disconnect"]),
+        (["receive", "wait", "receive"], True, ["connect", "disconnect"]),
+        (["close", "receive", "receive"], False, ["connect", "disconnect"]),
+    ],
+)
+async def test_what_an_app_receives(kind: Any, steps: list[str], gone: bool, expected: list[str]) -> None:
+    """The connect first, once, whenever the app asks, and then what comes; as from uvicorn's own class."""
+    app = Pending(*steps)
+    async with running(app, kind=kind, lifespan="off") as host:
+        reader, writer = await asyncio.open_connection("127.0.0.1", host.listener.getsockname()[1])
+        writer.write(f"{REQUEST}\r\n".encode())
+        await asyncio.sleep(0.02)
+        if gone:
+            writer.transport.abort()
+        elif "accept" in steps:
+            assert b" 101 " in await reader.readline()
+            writer.write(masked(b"hi"))
+        async with asyncio.timeout(5):
+            await app.ended.wait()
+            assert app.received == expected
+            writer.close()
+            await host.empty()
+
+
+async def test_a_websocket_is_one_task() -> None:
+    """It counts once in uvicorn's limit_concurrency, whichever class serves it."""
+    app = Pending("receive", "accept", "receive")
+    async with running(app, lifespan="off") as host:
+        reader, writer = await asyncio.open_connection("127.0.0.1", host.listener.getsockname()[1])
+        writer.write(f"{REQUEST}\r\n".encode())
+        assert b" 101 " in await reader.readline()
+        assert len(host.server.server_state.tasks) == 1
+        writer.close()
+
+
+@pytest.mark.parametrize("end", ["abort", "shutdown"])
+@pytest.mark.parametrize("header", ["sec-websocket-extensions: a b", "content-length: 5"])
+async def test_a_request_that_only_uvicorn_refuses(header: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the two differ about a request while the app waits, it is refused, and nothing stays."""
+    monkeypatch.setattr("whinny.serving.uvicorn.read_opening", lambda data: read_opening(REQUEST.encode() + b"\r\n"))
+    app = Pending("receive", "receive", "receive")
+    async with running(app, lifespan="off") as host:
+        reader, writer = await asyncio.open_connection("127.0.0.1", host.listener.getsockname()[1])
+        writer.write(f"{REQUEST}{header}\r\n\r\n".encode())
+        await app.waits.wait()
+        if end == "abort":
+            writer.transport.abort()
+            async with asyncio.timeout(5):
+                await host.empty()
+        else:
+            assert await host.stop() < 5
+            assert b" 400 " in await reader.read()
+        await asyncio.wait_for(app.ended.wait(), 5)
+        assert not host.server.server_state.tasks
+        writer.close()
+
+
+async def test_a_request_with_a_body() -> None:
+    """It is refused: what follows might be a body to whoever stands between, and frames to us."""
+    async with running(Pending("receive"), lifespan="off") as host:
+        reader, writer = await asyncio.open_connection("127.0.0.1", host.listener.getsockname()[1])
+        writer.write(f"{REQUEST}content-length: 5\r\n\r\n".encode() + masked(b"hi"))
+        async with asyncio.timeout(5):
+            assert b" 400 " in await reader.read()
+            await host.empty()
+        writer.close()
 
 
 # the sockets that are nobody's

@@ -7,6 +7,7 @@ import base64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.server import ServerProtocol
 
 from whinny.serving.opening import MAX_HEADERS, MAX_LINE, read_opening
@@ -30,11 +31,11 @@ def request(*more: tuple[str, str], first: str = "GET /a?b HTTP/1.1", **changed:
 
 
 def is_accepted(data: bytes) -> bool:
-    """Whether `websockets` lets such a client in."""
-    server = ServerProtocol()
+    """Whether `websockets` lets such a client in, where compression is on offer too."""
+    server = ServerProtocol(extensions=[ServerPerMessageDeflateFactory()])
     server.receive_data(data)
-    [opened] = server.events_received()
-    return server.accept(opened).status_code == 101  # type: ignore[arg-type]
+    opened = server.events_received()
+    return len(opened) == 1 and server.accept(opened[0]).status_code == 101  # type: ignore[arg-type]
 
 
 PROPER_REQUESTS = [
@@ -46,6 +47,8 @@ PROPER_REQUESTS = [
     request(("x-empty", ""), ("sec-websocket-protocol", "a, b"), ("sec-websocket-protocol", "c")),
     request(*[("x", "y")] * (MAX_HEADERS - len(PROPER))),
     request(("x", "y" * (MAX_LINE - 3)), ("z", "y" * (MAX_LINE - 3))),
+    request(("sec-websocket-extensions", "permessage-deflate; client_max_window_bits")),
+    request(("sec-websocket-extensions", 'x-other; a="b" ; c=d, permessage-deflate;server_max_window_bits=10')),
 ]
 
 
@@ -100,6 +103,18 @@ def test_subprotocols() -> None:
         request(sec_websocket_key="=" + KEY),
         request(sec_websocket_key=KEY.replace("Q", "*")),
         request(("sec-websocket-protocol", "a b")),
+        request(("sec-websocket-protocol", "a\xa0")),
+        request(connection="Upgrade, keep-alive\xa0"),
+        request(("sec-websocket-extensions", "permessage-deflate; =")),
+        request(("sec-websocket-extensions", "a b")),
+        request(("sec-websocket-extensions", "")),
+        request(("content-length", "8")),
+        request(("transfer-encoding", "chunked")),
+        request(("x", "a\x01")),
+        request(("x", "a\rb")),
+        request(("x", "\x7f")),
+        request(("(x)", "a")),
+        request(("", "a")),
         request(("sec-websocket-protocol", "a,,b")),
     ],
 )
@@ -115,8 +130,12 @@ VALUES = {
     "sec-websocket-key": [KEY, KEY[:-1], KEY + "=", KEY[4:], "", base64.b64encode(bytes(17)).decode()],
     "origin": ["http://here", "null", "", "a b"],
     "sec-websocket-protocol": ["a", "a, b", "a;b", ",", '"a"'],
+    "sec-websocket-extensions": ["a", "a;b=c, d", 'a;b="c"', "a;", "a;=", "a b", ",", "permessage-deflate", "a\xa0"],
+    "content-length": ["0", "8", "x"],
+    "transfer-encoding": ["chunked", "identity", ""],
     "host": ["here", ""],
-    "x-other": ["a", " b\t", "ä"],
+    "x-other": ["a", " b\t", "ä", "\x01", "\xa0", "\x85"],
+    "(odd)": ["a"],
 }
 HEADERS = st.sampled_from(sorted(VALUES)).flatmap(
     lambda name: st.tuples(st.sampled_from([name, name.title()]), st.sampled_from(VALUES[name]))

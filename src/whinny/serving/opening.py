@@ -19,8 +19,14 @@ MAX_HEADERS: Final = 128
 ONCE: Final = frozenset((b"upgrade", b"sec-websocket-key", b"sec-websocket-version", b"origin"))
 """Headers that a request may have one of."""
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
+BODY: Final = frozenset((b"content-length", b"transfer-encoding"))
+"""Headers that announce a body: whoever counts it could take the first frames for it."""
+
+_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_LIST: Final = re.compile(rf"{_TOKEN}(?:[ \t]*,[ \t]*{_TOKEN})*")
+_PARAMETER: Final = rf'[ \t]*;[ \t]*{_TOKEN}(?:=(?:{_TOKEN}|"{_TOKEN}"))?'
+_EXTENSIONS: Final = re.compile(rf"{_TOKEN}(?:{_PARAMETER})*(?:[ \t]*,[ \t]*{_TOKEN}(?:{_PARAMETER})*)*")
+_HEADER: Final = re.compile(rf"({_TOKEN}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)".encode())
 
 
 class Opening(NamedTuple):
@@ -45,7 +51,7 @@ class Opening(NamedTuple):
         ]
         for name, value in headers:
             line = b"%b: %b" % (name, value)
-            if not _LINE.fullmatch(line):
+            if not _HEADER.fullmatch(line):
                 raise ValueError(f"The answer to a WebSocket handshake cannot have the header {line!r}.")
             lines.append(line)
         return b"\r\n".join(lines) + b"\r\n\r\n"
@@ -68,32 +74,34 @@ def read_opening(request: bytes) -> Opening | None:
         return None
     headers: list[tuple[bytes, bytes]] = []
     once: dict[bytes, bytes] = {}
-    connection: list[str] = []
-    subprotocols: list[str] = []
+    lists: dict[bytes, list[str]] = {b"connection": [], b"sec-websocket-protocol": []}
     for line in lines:
-        name, colon, value = line.partition(b":")
-        name, value = name.lower(), value.strip(b" \t")
-        if not colon or name.strip() != name or not name.isascii():
-            return None  # nothing at all, or a header that goes on in a second line
+        if (header := _HEADER.fullmatch(line)) is None:
+            return None
+        name, value = header[1].lower(), header[2].rstrip(b" \t")
         headers.append((name, value))
-        if name == b"connection":
-            connection += [each.strip() for each in value.decode("latin-1").lower().split(",")]
-        elif name == b"sec-websocket-protocol":
-            subprotocols += [each.strip() for each in value.decode("latin-1").split(",")]
+        if name in lists:
+            text = value.decode("latin-1")
+            if not _LIST.fullmatch(text):
+                return None
+            lists[name] += [each.strip(" \t") for each in text.split(",")]
         elif name in ONCE:
             if name in once:
                 return None
             once[name] = value
+        elif name in BODY or (
+            name == b"sec-websocket-extensions" and not _EXTENSIONS.fullmatch(value.decode("latin-1"))
+        ):
+            return None
     key = once.get(b"sec-websocket-key", b"")
     if (
         once.get(b"upgrade", b"").lower() != b"websocket"
-        or "upgrade" not in connection
+        or "upgrade" not in map(str.lower, lists[b"connection"])
         or once.get(b"sec-websocket-version") != b"13"
         or not _is_nonce(key)
-        or not all(map(_TOKEN.fullmatch, connection + subprotocols))
     ):
         return None
-    return Opening(target, headers, key, subprotocols)
+    return Opening(target, headers, key, lists[b"sec-websocket-protocol"])
 
 
 def _is_nonce(key: bytes) -> bool:

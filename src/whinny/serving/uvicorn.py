@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 DRAIN_TIMEOUT: Final = 5.0
 """Seconds in which a client must take a part of what is left for it once the app is done with its WebSocket."""
 
+BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
 log = logging.getLogger("uvicorn.error")
+
+quiet_log = logging.getLogger("uvicorn.error.taken")
+"""For who would have the socket: it logs its own connections, and a request of Socket.IO names the session besides."""
+quiet_log.setLevel(logging.WARNING)
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -53,8 +59,9 @@ class WebSocketProtocol(asyncio.Protocol):
         self._early = b""  # what the client sent before it was let in
         self._scope: Scope = {}
         self._app: asyncio.Task[object] | None = None
-        self._is_called = False  # whoever has called this object is to be done with the socket first
-        self._knows_connect = False
+        self._not_ours_yet = False  # whoever has given the request is to be done with the socket first
+        self._knows_connect = False  # the app has received `websocket.connect`
+        self._decided: asyncio.Future[None] | None = None  # made for an app that receives before it has let anybody in
         self._take: TakeSocket | None = None
         self._taken = False
         self._uvicorn: _ByAsgi | None = None
@@ -78,19 +85,21 @@ class WebSocketProtocol(asyncio.Protocol):
             self._loop.call_soon(self._leave)
             return
         self._scope = self._make_scope(opening)
-        self._is_called = True
+        self._not_ours_yet = True
         self._app = self._loop.create_task(self._run())
-        self._is_called = False
+        self._not_ours_yet = False
         cast("set[asyncio.Task[object]]", self._state.tasks).add(self._app)
         self._app.add_done_callback(self._on_app_done)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone before the app has decided."""
-        self._leave().connection_lost(exc)
+        if not self._taken:
+            self._leave().connection_lost(exc)
 
     def shutdown(self) -> None:
         """Uvicorn ends."""
-        self._leave().shutdown()
+        if (uvicorn := self._leave()).is_open:
+            uvicorn.shutdown()
 
     # the app
 
@@ -115,7 +124,7 @@ class WebSocketProtocol(asyncio.Protocol):
         }
 
     async def _run(self) -> object:
-        if self._is_called:  # tasks start eagerly
+        if self._not_ours_yet:  # tasks start eagerly
             await asyncio.sleep(0)
         app = cast("ASGIApp", self._config.loaded_app)
         try:
@@ -128,16 +137,21 @@ class WebSocketProtocol(asyncio.Protocol):
         error = None if task.cancelled() else task.exception()
         if not self._taken:
             self._leave()  # it answers in the app's place, and logs
-        elif error is not None and not isinstance(error, ClientDisconnected):
+            return
+        self._app = None
+        if error is not None and not isinstance(error, ClientDisconnected):
             log.error("Exception in ASGI application", exc_info=error)
 
     async def _receive(self) -> Message:
-        if not self._knows_connect:
+        if not self._knows_connect and self._uvicorn is None:
             self._knows_connect = True
             return {"type": "websocket.connect"}
-        if self._taken:
+        if self._uvicorn is None and not self._taken:
+            self._decided = self._decided or self._loop.create_future()
+            await asyncio.shield(self._decided)
+        if self._uvicorn is None:
             return {"type": "websocket.disconnect", "code": 1000, "reason": "the app took the socket"}
-        return cast("Message", await self._leave().receive())
+        return cast("Message", await self._uvicorn.receive())
 
     async def _send(self, message: Message) -> None:
         if self._taken:
@@ -159,6 +173,7 @@ class WebSocketProtocol(asyncio.Protocol):
             headers.append((b"Sec-WebSocket-Protocol", subprotocol.encode()))
         answer = cast("Opening", self._opening).answer(headers)
         self._taken = True
+        self._decide()
         self._scope = {}  # it holds this object, by its offer of the socket
         self._connections.discard(self)
         if self._early:
@@ -171,23 +186,46 @@ class WebSocketProtocol(asyncio.Protocol):
             self._socket.abort()
             raise
 
+    def _decide(self) -> None:
+        if self._decided is not None and not self._decided.done():
+            self._decided.set_result(None)
+
     def _leave(self) -> _ByAsgi:
-        """Leave the WebSocket to uvicorn's own class, to which the app goes on talking from there on."""
+        """Leave the WebSocket to uvicorn's own class, once and for all; the app goes on talking to that."""
         if self._uvicorn is None:
+            self._uvicorn = uvicorn = _ByAsgi(self._config, self._state, self._app_state, self._loop)
             self._connections.discard(self)
-            self._uvicorn = _ByAsgi(self._config, self._state, self._app_state, self._loop)
-            self._socket.set_protocol(self._uvicorn)
-            self._uvicorn.connection_made(self._socket)
+            self._socket.set_protocol(uvicorn)
+            uvicorn.connection_made(self._socket)
             if self._app is not None:
-                self._uvicorn.app = self._go_on
-            for data in (self._request, self._early):
-                if data:
-                    self._uvicorn.data_received(data)
-            if self._app is not None:
-                self._uvicorn.scope = cast("Any", self._scope)  # middleware may have changed it
-            if self._knows_connect:
-                self._uvicorn.queue.get_nowait()
+                uvicorn.app = self._go_on
+                cast("set[asyncio.Task[object]]", self._state.tasks).discard(self._app)  # the other waits for it
+            if self._take is not None:
+                uvicorn.logger = uvicorn.conn.logger = quiet_log
+            try:
+                if self._request:
+                    uvicorn.data_received(self._request)
+            except Exception:  # it fails on some requests with a body
+                log.exception("The request of a WebSocket could not be read")
+                self._socket.abort()
+            if not uvicorn.is_open:
+                self._refuse()
+            elif self._app is not None:
+                uvicorn.scope = cast("Any", self._scope)  # middleware may have changed it
+                if self._knows_connect:
+                    uvicorn.queue.get_nowait()
+            if self._early:
+                uvicorn.data_received(self._early)
+            self._decide()
         return self._uvicorn
+
+    def _refuse(self) -> None:
+        """Uvicorn's class does not take the request, whatever the app would have done."""
+        if self._app is not None:
+            self._app.cancel()
+        if not self._socket.is_closing():  # it has no answer to a request with a body, and would wait for ever
+            self._socket.write(BAD_REQUEST)
+            self._socket.close()
 
     async def _go_on(self, scope: Scope, receive: Receive, send: Send) -> object:
         return await cast("asyncio.Task[object]", self._app)
@@ -206,6 +244,11 @@ class _ByAsgi(WebSocketsSansIOProtocol):
         """The request of the handshake came."""
         self._early = b""
         super().handle_connect(event)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has taken the request, and runs an app for it."""
+        return self.handshake_initiated and not self.close_sent
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""

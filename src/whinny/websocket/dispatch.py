@@ -90,8 +90,8 @@ class EventRun(AnsweringRun[WebsocketContext[Any], AnyResponse], eq=False):
         """Log the event, and acknowledge."""
         if log.isEnabledFor(logging.DEBUG):
             _log_event(ctx, response)
-        if response is not None and self.ack_id is not None:
-            self.socket.acknowledge(self.ack_id, response.envelope())
+        if response is not None:
+            self.send(response)
 
 
 def _log_event(ctx: WebsocketContext[Any], response: AnyResponse | None) -> None:

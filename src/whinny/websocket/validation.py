@@ -89,10 +89,12 @@ def _check(validator: SchemaValidator) -> Hook:
     fits, errors_of = validator.fits, validator.errors
 
     def validate(ctx: WebsocketContext[Any], services: ServiceManager) -> WebsocketErrorResponse | None:
-        try:
-            errors = [] if fits(ctx.payload) else errors_of(ctx.payload)
+        try:  # `suppress` takes longer than to look at a small payload
+            if fits(ctx.payload):
+                return None
         except (ValueError, TypeError, RecursionError):  # it is no JSON
-            errors = errors_of(ctx.payload)
+            pass
+        errors = errors_of(ctx.payload)
         return refuse_payload(errors) if errors else None
 
     return validate
