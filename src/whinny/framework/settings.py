@@ -38,6 +38,7 @@ class Settings:
     - `session_cookie_name`, `session_cookie_domain`, `session_cookie_path`, `session_cookie_secure`,
       `session_cookie_same_site` (WHINNY_SESSION_COOKIE_NAME and so on): the cookie that holds the token. It is sent
       over TLS only where `secure` is on, which is by default where the request came so.
+    - `csrf` (WHINNY_CSRF): whether whoever shows a session's cookie must show its CSRF token too.
     - `csrf_cookie_name` (WHINNY_CSRF_COOKIE_NAME): the cookie in which the page finds the CSRF token.
     """
 
@@ -51,6 +52,7 @@ class Settings:
     session_cookie_path: str = "/"
     session_cookie_secure: bool | None = None
     session_cookie_same_site: SameSite = "lax"
+    csrf: bool = True
     csrf_cookie_name: str = "XSRF-TOKEN"
 
     @classmethod

@@ -4,9 +4,11 @@ from whinny.sessions.memory import MemoryStore
 from whinny.sessions.session import CSRF_KEY, Session, Sessions, Timeouts
 from whinny.sessions.store import SessionObserver, SessionState, Store
 from whinny.sessions.tokens import session_id
+from whinny.sessions.user import FindUser, UserFinder, user_finder
 
 __all__ = [
     "CSRF_KEY",
+    "FindUser",
     "MemoryStore",
     "Session",
     "SessionObserver",
@@ -14,5 +16,7 @@ __all__ = [
     "Sessions",
     "Store",
     "Timeouts",
+    "UserFinder",
     "session_id",
+    "user_finder",
 ]

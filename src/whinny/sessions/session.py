@@ -74,6 +74,11 @@ class Sessions:
         self.clock = clock
         self._cleaned_up = clock()
 
+    @classmethod
+    def over(cls, store: Store, settings: Settings) -> Sessions:
+        """The sessions of this store, with the timeouts of the settings."""
+        return cls(store, Timeouts.of(settings))
+
     def create(self) -> Session:
         """A new session; it is not kept before it is committed."""
         now = self.clock()

@@ -1,0 +1,192 @@
+"""Sessions in events, and those of clients that have logged in by HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from whinny.errors import ConnectionRefused
+from whinny.framework import INTERNAL_ERROR, ControllerHook, Hook, HookDecorator, ServiceManager, services_of
+from whinny.serving import OriginPolicy
+from whinny.sessions import FindUser, Session, Store, UserFinder, user_finder
+from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
+from whinny.websocket.socket_sessions import FROM_COOKIE, SocketSessions
+from whinny.websocket.ws_server import WsServer
+
+if TYPE_CHECKING:
+    from whinny.websocket.context import WebsocketContext
+    from whinny.websocket.socket_like import SocketLike
+
+NOT_FOUND: Final = "Session token not found."
+INVALID: Final = "token invalid or expired"
+NO_USER: Final = "The token does not match any user."
+NO_BEARER: Final = "Expected a bearer token. Scheme is Authorization: Bearer <token>."
+WRONG_CSRF: Final = "CSRF token missing or incorrect."
+
+_BEARER: Final = re.compile(r"Bearer ([^ ]+)")
+
+
+def use_websocket_sessions(
+    store: Store | None = None,
+    *,
+    create: bool = True,
+    required: bool = False,
+    user: FindUser | None = None,
+) -> HookDecorator:
+    """Gives events the session of their socket as `ctx.session`, and commits it before they are answered.
+
+    A socket without a session begins one with its first event, unless `create` is off, and must have one already where
+    `required` is on. `user(id, services)` gives `ctx.user`, for a session that has a user. `store` is the app's `Store`
+    unless another is given.
+
+    Whom it refuses reads `{"code": "invalid_request" or "invalid_token", "description": …}`. A commit that fails is
+    answered as any error of the event is.
+    """
+    return HookDecorator(_UseWebsocketSessions(store, create, required, user_finder(user, "use_websocket_sessions")))
+
+
+class _UseWebsocketSessions(ControllerHook):
+    __slots__ = ("_create", "_required", "_store", "_user")
+
+    __qualname__ = "use_websocket_sessions"
+
+    def __init__(self, store: Store | None, create: bool, required: bool, user: UserFinder | None) -> None:
+        self._store = store
+        self._create = create
+        self._required = required
+        self._user = user
+
+    def bind(self, controller: object, where: str) -> Hook:
+        """The hook, once it is certain that there is a store."""
+        services_of(controller).get(SocketSessions).of(self._store)
+        return self.__call__
+
+    async def __call__(
+        self, ctx: WebsocketContext[Any], services: ServiceManager
+    ) -> WebsocketErrorResponse | Callable[[AnyResponse | None], Awaitable[None]] | None:
+        """The hook."""
+        sockets = services.get(SocketSessions)
+        sessions = sockets.of(self._store)
+        socket = ctx.socket
+        token = sockets.token(socket)
+        session: Session | None
+        if token is not None:
+            session = await sessions.read(token)
+            if session is None:
+                sockets.forget(socket)
+                return _refusal("invalid_token", INVALID)
+            if sockets.is_from_cookie(socket):
+                session.fix(FROM_COOKIE)
+        elif self._required:
+            return _refusal("invalid_request", NOT_FOUND)
+        else:
+            session = sockets.new_session(socket, sessions) if self._create else None
+        ctx.session = session
+        if session is not None and session.user_id is not None and self._user is not None:
+            ctx.user = await self._user(session, services)
+            if ctx.user is None:
+                await session.destroy()
+                sockets.forget(socket)
+                return _refusal("invalid_token", NO_USER)
+
+        async def commit(response: AnyResponse | None) -> None:
+            session: Session | None = ctx.session
+            if session is None or _is_internal(response):
+                return
+            if session.is_destroyed:
+                sockets.forget(socket)
+            else:
+                await sockets.commit(socket, session, sessions)
+
+        return commit
+
+
+def _refusal(code: str, description: str) -> WebsocketErrorResponse:
+    return WebsocketErrorResponse({"code": code, "description": description})
+
+
+def _is_internal(response: AnyResponse | None) -> bool:
+    error = response.error if isinstance(response, WebsocketErrorResponse) else None
+    return isinstance(error, dict) and error.get("code") == INTERNAL_ERROR["code"]
+
+
+async def forward_http_session_to_websocket(
+    ctx: WebsocketContext[Any],
+    *,
+    cookie: bool = False,
+    store: Store | None = None,
+    required: bool = False,
+    user: FindUser | None = None,
+) -> None:
+    """Lets a client that has logged in by HTTP go on with its session; to be awaited in `on_connection`.
+
+    With `cookie` the session is that of the session cookie, and the client must show its CSRF token too: as
+    `auth: { csrfToken }`, or in the header `X-CSRF-Token` or `X-XSRF-Token`. Else it is that of the bearer token in the
+    `Authorization` header or, as browsers can send none with a WebSocket, in `auth: { token }`.
+
+    Sets `ctx.session`, and `ctx.user` by `user(id, services)`; events see both by `use_websocket_sessions`. Raises
+    ConnectionRefused, whose `data` has a `code`: invalid_request, invalid_token or invalid_csrf_token.
+    """
+    services = services_of(ctx.controller)
+    sockets = services.get(SocketSessions)
+    sessions = sockets.of(store)
+    find_user = user_finder(user, "forward_http_session_to_websocket")
+    handshake = ctx.socket.handshake
+    if cookie:
+        token = _cookie(handshake.headers.get("cookie", ""), services.settings.session_cookie_name)
+        if token is not None and not OriginPolicy(services.get(WsServer).io.options).allows(handshake.request):
+            raise ConnectionRefused("Forbidden origin.", {"code": "invalid_origin"})
+    else:
+        token = _bearer(ctx.socket)
+    if token is None:
+        if required:
+            raise ConnectionRefused(NOT_FOUND, {"code": "invalid_request"})
+        return
+    session = await sessions.read(token)
+    if session is None:
+        raise ConnectionRefused(INVALID, {"code": "invalid_token"})
+    if cookie:
+        if services.settings.csrf and not _has_csrf_token(ctx.socket, session):
+            raise ConnectionRefused(WRONG_CSRF, {"code": "invalid_csrf_token"})
+        session.fix(FROM_COOKIE)
+    if session.user_id is not None and find_user is not None:
+        found = await find_user(session, services)
+        if found is None:
+            await session.destroy()
+            raise ConnectionRefused(NO_USER, {"code": "invalid_token"})
+        ctx.user = found
+    await session.commit()  # to come is to use it
+    ctx.session = session
+    sockets.keep(ctx.socket, session, sessions, from_cookie=cookie)
+
+
+def _cookie(header: str, name: str) -> str | None:
+    for part in header.split(";"):
+        key, _, value = part.strip().partition("=")
+        if key == name:
+            return value.strip('"') or None
+    return None
+
+
+def _bearer(socket: SocketLike) -> str | None:
+    header = socket.handshake.headers.get("authorization")
+    if header is not None:
+        match = _BEARER.fullmatch(header.strip())
+        if match is None:
+            raise ConnectionRefused(NO_BEARER, {"code": "invalid_request"})
+        return match[1]
+    token = socket.handshake.auth.get("token")
+    if token is None or token == "":
+        return None
+    if not isinstance(token, str):
+        raise ConnectionRefused(INVALID, {"code": "invalid_token"})
+    return token
+
+
+def _has_csrf_token(socket: SocketLike, session: Session) -> bool:
+    handshake = socket.handshake
+    given = handshake.auth.get("csrfToken")
+    if given is None:
+        given = handshake.headers.get("x-csrf-token") or handshake.headers.get("x-xsrf-token")
+    return isinstance(given, str) and session.is_csrf_token(given)
