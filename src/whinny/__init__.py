@@ -1,5 +1,9 @@
 """Real-time communication: Socket.IO v4 on the wire, controllers on the server. All that an app author writes with."""
 
+from __future__ import annotations
+
+import typing as _typing
+
 from whinny.engine import CookieOptions
 from whinny.errors import (
     AckTimeout,
@@ -25,14 +29,20 @@ from whinny.websocket import (
     WebsocketResponse,
     WsServer,
     event_name,
+    forward_http_session_to_websocket,
     get_websocket_hook_function,
     get_websocket_hook_functions,
+    http_to_websocket_hook,
     merge_websocket_hooks,
     render_websocket_error,
+    use_websocket_sessions,
     validate_payload,
     websocket_hook,
     ws_controller,
 )
+
+if _typing.TYPE_CHECKING:
+    from whinny.http import create_app as create_app
 
 __all__ = [
     "AckTimeout",
@@ -66,11 +76,23 @@ __all__ = [
     "WsServer",
     "dependency",
     "event_name",
+    "forward_http_session_to_websocket",
     "get_websocket_hook_function",
     "get_websocket_hook_functions",
+    "http_to_websocket_hook",
     "merge_websocket_hooks",
     "render_websocket_error",
+    "use_websocket_sessions",
     "validate_payload",
     "websocket_hook",
     "ws_controller",
 ]
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """`create_app` is here too, but needs Starlette, which not everybody has."""
+    if name == "create_app":
+        from whinny.http import create_app
+
+        return create_app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -102,11 +102,12 @@ def _refuse(controller: object, root_only: Sequence[str]) -> None:
 _NO_METHODS: Final = (staticmethod, classmethod, property, cached_property, partialmethod)
 
 
-def marked_methods(controller: object, mark: str) -> Iterator[ControllerMethod]:
+def marked_methods(controller: object, mark: str, decorator: str) -> Iterator[ControllerMethod]:
     """The methods of a controller that bear a mark, its parents' among them, each once.
 
     An override keeps the mark and the hooks of what it overrides; hooks of its own come after those. One that bears a
-    mark and hooks begins anew. Raises ConfigurationError that names class and method.
+    mark and hooks begins anew. `decorator` is what sets the mark, for the message about hooks without one. Raises
+    ConfigurationError that names class and method.
     """
     cls = type(controller)
     seen: set[str] = set()
@@ -117,10 +118,10 @@ def marked_methods(controller: object, mark: str) -> Iterator[ControllerMethod]:
                 continue
             seen.add(name)
             if inspect.getattr_static(controller, name) is not None:  # else a subclass has taken it away
-                yield _marked(controller, name, mark)
+                yield _marked(controller, name, mark, decorator)
 
 
-def _marked(controller: object, name: str, mark: str) -> ControllerMethod:
+def _marked(controller: object, name: str, mark: str, decorator: str) -> ControllerMethod:
     cls = type(controller)
     where = f"{cls.__name__}.{name}"
     versions = [vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)]
@@ -142,7 +143,7 @@ def _marked(controller: object, name: str, mark: str) -> ControllerMethod:
         else:
             hooks += own
     if marked is None:
-        raise ConfigurationError(f"{where} has hooks, but nothing leads to it: it has no event_name.")
+        raise ConfigurationError(f"{where} has hooks, but nothing leads to it: it has no {decorator}.")
     bound = tuple(bind_hook(hook, controller, where) for hook in hooks)
     return ControllerMethod(name, where, function, marked, bound)
 

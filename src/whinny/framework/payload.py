@@ -31,15 +31,15 @@ Converted = tuple[Any, list[AjvError]]
 Converter = Callable[[Any], Converted]
 
 
-def converter_for(annotation: Any, where: str) -> Converter | None:
+def converter_for(annotation: Any, where: str, noun: str = "payload") -> Converter | None:
     """What converts payloads to the type; None where the type asks for nothing (`Any`, `object`).
 
-    Raises ConfigurationError, which names `where`, for a type that no payload can have.
+    Raises ConfigurationError, which names `where` and calls the payload `noun`, for a type that none can have.
     """
     annotation = _meant(annotation)
     if annotation in _NOTHING_ASKED:
         return None
-    takes = f"{where} takes a payload of the type {annotation_text(annotation)}"
+    takes = f"{where} takes a {noun} of the type {annotation_text(annotation)}"
     try:
         parts = list(_walk(annotation, set()))
         pydantics = any(map(_is_of_pydantic, parts))

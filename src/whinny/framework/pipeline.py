@@ -76,7 +76,11 @@ class Responses(Generic[R]):
         return TypeError(f"The hook {hook} of {where} returned {kind(result)}: it must return {listed}.")
 
     def _names(self) -> list[str]:
-        return [f"a {each.__name__}" for each in self.types]
+        return [f"{_article(each.__name__)} {each.__name__}" for each in self.types]
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "AEHIOU" else "a"  # the H of Http is spoken as a letter
 
 
 def _listed(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 from whinny.protocol.decoder import Decoder, EventDecoder
 from whinny.protocol.encoder import encode
 from whinny.protocol.json import decode as decode_json
+from whinny.protocol.json import encode as encode_json
 from whinny.protocol.packet import (
     RESERVED_EVENTS,
     Ack,
@@ -27,4 +28,5 @@ __all__ = [
     "check_event_name",
     "decode_json",
     "encode",
+    "encode_json",
 ]

@@ -9,12 +9,12 @@ import msgspec
 from whinny.errors import SessionAlreadyExists
 from whinny.sessions.store import SessionState, Store
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SessionState).decode
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(SessionState).decode
 
 
 class MemoryStore(Store):
-    """Keeps sessions as bytes, so that nobody changes what is kept without a write."""
+    """Keeps sessions as JSON, so that nobody changes what is kept without a write, as in other stores."""
 
     def __init__(self) -> None:
         self._kept: dict[str, bytes] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +26,11 @@ log = logging.getLogger("whinny.sessions")
 CSRF_KEY: Final = "csrf_token"
 """Where the content holds the token that protects from forged requests."""
 
-MOST_CONFLICTS: Final = 20
+MOST_CONFLICTS: Final = 100
 """How often a commit begins anew because another one came between."""
+
+LONGEST_PAUSE: Final = 0.05
+"""Seconds, at most, after which it does so."""
 
 CLEAN_UP_EVERY: Final = 300.0
 """Seconds between two looks for expired sessions, which a commit sets off."""
@@ -107,9 +112,14 @@ class Sessions:
 
     async def destroy(self, *ids: str) -> None:
         """Destroy sessions by their ids: what they leave, their sockets above all, is closed."""
-        for id_ in ids:
-            await self.store.destroy(id_)
-        self._ended(ids)
+        destroyed = []
+        try:
+            for id_ in ids:
+                await self.store.destroy(id_)
+                destroyed.append(id_)
+        finally:
+            if destroyed:
+                self._ended(destroyed)
 
     async def clean_up(self) -> None:
         """Destroy all sessions that have expired."""
@@ -141,7 +151,8 @@ class Session:
     """One client's session, as one request or one event sees it. What it changes is kept when it commits.
 
     `content` holds JSON values by name, which may be changed in place. `token` is what the client shows: a secret;
-    `id` is not, and is what stores and logs know the session by.
+    `id` is not, and is what stores and logs know the session by. Several tasks may share a session: what one changes
+    while another commits is for the next commit.
     """
 
     __slots__ = (
@@ -149,8 +160,10 @@ class Session:
         "_destroyed",
         "_fixed",
         "_flash",
+        "_flash_read",
         "_is_new",
         "_kept",
+        "_lock",
         "_sessions",
         "_snapshot",
         "_state",
@@ -165,8 +178,10 @@ class Session:
         self._destroyed = False
         self._fixed: str | None = None  # why it cannot be regenerated
         self._flash: dict[str, Any] = {}  # set now, for the next who reads the session
+        self._flash_read: dict[str, bytes] = _encoded(state.flash)  # left by whoever came before
         self._kept: tuple[str, UserId] = state.id, state.user_id  # what the store has
         self._snapshot: dict[str, bytes] = {} if is_new else _encoded(state.content)
+        self._lock = asyncio.Lock()  # of who commits or destroys
 
     def __repr__(self) -> str:
         return f"<Session {self._state.id[:8]}…>"
@@ -261,11 +276,10 @@ class Session:
 
     async def destroy(self) -> None:
         """End it: it is forgotten at once, and nothing of it is committed."""
-        if self._destroyed:
-            return
-        if not self._is_new:
-            await self._sessions.destroy(self._kept[0])
-        self._destroyed = True
+        async with self._lock:
+            if not (self._destroyed or self._is_new):
+                await self._sessions.destroy(self._kept[0])
+            self._destroyed = True
 
     async def commit(self) -> None:
         """Keep what was changed, and that the session was used.
@@ -274,21 +288,16 @@ class Session:
         stays. Raises SessionDestroyed where the session has ended, EncodeError for a value that JSON cannot hold, and
         what the store raises; then nothing was kept, and a commit may be tried again.
         """
-        self._check_alive()
-        sessions, store, idle = self._sessions, self._sessions.store, self._sessions.timeouts.idle
-        now = sessions.clock()
-        if self._is_new:
-            _encoded(self._state.content)
-            first = msgspec.structs.replace(self._state, updated_at=now, flash=dict(self._flash))
-            await store.save(first, idle)
-            self._is_kept(first)
-        elif (change := self._change()) is None:
-            if not await store.touch(self._state.id, now, idle):
-                self._has_ended()
-            self._state.updated_at = max(now, self._state.updated_at)
-        else:
-            await self._write(change, now)
-        await sessions.clean_up_now_and_then()
+        async with self._lock:
+            self._check_alive()
+            now = self._sessions.clock()
+            if self._is_new:
+                await self._save(now)
+            elif change := self._change():
+                await self._write(change, now)
+            else:
+                await self._touch(now)
+        await self._sessions.clean_up_now_and_then()
 
     def _check_alive(self) -> None:
         if self._destroyed:
@@ -298,66 +307,117 @@ class Session:
         self._destroyed = True
         raise SessionDestroyed("The session was destroyed, or has expired, while it was in use.")
 
-    def _change(self) -> _Change | None:
-        encoded = _encoded(self._state.content)
-        changed = {key: self._state.content[key] for key in encoded if encoded[key] != self._snapshot.get(key)}
-        gone = [key for key in self._snapshot if key not in encoded]
-        id_, user_id = self._kept
-        same_user = self._state.user_id == user_id
-        if not (changed or gone or self._flash or self._state.flash) and same_user and self._state.id == id_:
-            return None
-        return _Change(changed, gone, list(self._state.flash), dict(self._flash), same_user)
+    async def _save(self, now: float) -> None:
+        change = self._all()
+        new = msgspec.structs.replace(self._state, content=change.changed, flash=change.flash_set, updated_at=now)
+        await self._sessions.store.save(new, self._sessions.timeouts.idle)
+        self._is_new = False
+        self._is_kept(new, change)
+
+    async def _touch(self, now: float) -> None:
+        if not await self._sessions.store.touch(self._state.id, now, self._sessions.timeouts.idle):
+            self._has_ended()
+        self._state.updated_at = max(now, self._state.updated_at)
 
     async def _write(self, change: _Change, now: float) -> None:
-        sessions = self._sessions
-        store, idle = sessions.store, sessions.timeouts.idle
-        old = self._kept[0]
-        base = self._state
-        for _ in range(MOST_CONFLICTS):
-            new = change.apply(base, self._state, now)
-            replaces = new.id != old
-            if await (store.replace(old, new, idle) if replaces else store.update(new, idle)):
-                self._is_kept(new)
-                if replaces:
-                    sessions.replaced(old, new.id)
+        store, idle = self._sessions.store, self._sessions.timeouts.idle
+        old, id_ = self._kept[0], self._state.id
+        new = change.apply(msgspec.structs.replace(self._state, flash={}), id_, now)
+        for conflicts in range(MOST_CONFLICTS):
+            if await (store.update(new, idle) if id_ == old else store.replace(old, new, idle)):
+                if conflicts:
+                    self._take_over(new.content, change)
+                self._is_kept(new, change)
+                if id_ != old:
+                    self._sessions.replaced(old, id_)
                 return
+            if conflicts:  # many at once would meet again and again
+                await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.001 * 2**conflicts)))
             fresh = await store.read(old)
             if fresh is None:
                 self._has_ended()
             else:
-                base = fresh
+                new = change.apply(fresh, id_, now)
         raise SessionError(f"Others have committed this session {MOST_CONFLICTS} times while it was to be committed.")
 
-    def _is_kept(self, state: SessionState) -> None:
-        self._is_new = False
-        self._state = msgspec.structs.replace(state, content=dict(state.content), flash={})
-        self._flash = {}
-        self._kept = state.id, state.user_id
-        self._snapshot = _encoded(state.content)
+    def _change(self) -> _Change | None:
+        """What is to be written; None when nothing is."""
+        change = self._all()
+        kept = self._state.id, self._state.user_id
+        is_same = kept == self._kept and change.encoded == self._snapshot
+        return None if is_same and not change.flash_set and not change.flash_read else change
+
+    def _all(self) -> _Change:
+        encoded = _encoded(self._state.content)
+        _encoded(self._flash)
+        return _Change(
+            encoded=encoded,
+            # As it is now, whatever is changed in place before it is written.
+            changed={key: _decode(each) for key, each in encoded.items() if each != self._snapshot.get(key)},
+            gone=[key for key in self._snapshot if key not in encoded],
+            flash_read=self._flash_read,
+            flash_set=dict(self._flash),
+            user_id=self._state.user_id,
+            same_user=self._state.user_id == self._kept[1],
+        )
+
+    def _take_over(self, content: dict[str, Any], change: _Change) -> None:
+        """What others have committed, except where this session was changed again since `change`."""
+        mine, was = self._state.content, change.encoded
+        others = _encoded(content)
+        for key in others.keys() | was.keys():
+            if others.get(key) != was.get(key) and _is(mine, key, was.get(key)):
+                mine.pop(key, None)
+                if key in content:
+                    mine[key] = content[key]
+        change.encoded = others
+
+    def _is_kept(self, new: SessionState, change: _Change) -> None:
+        state = self._state
+        if state.user_id == change.user_id:
+            state.user_id = new.user_id
+        state.version, state.updated_at, state.flash = new.version, new.updated_at, {}
+        self._flash_read = {}
+        for key, value in change.flash_set.items():
+            if self._flash.get(key) is value:
+                del self._flash[key]
+        self._kept = new.id, new.user_id
+        self._snapshot = change.encoded
 
 
 class _Change(msgspec.Struct):
-    """What a session has changed."""
+    """What a session has changed when a commit began, and all of its content at that time, encoded."""
 
+    encoded: dict[str, bytes]
     changed: dict[str, Any]
     gone: list[str]
-    flash_read: list[str]
+    flash_read: dict[str, bytes]
     flash_set: dict[str, Any]
+    user_id: UserId
     same_user: bool
 
-    def apply(self, base: SessionState, mine: SessionState, now: float) -> SessionState:
+    def apply(self, base: SessionState, id_: str, now: float) -> SessionState:
         """What is to be kept in the place of `base`."""
         content = {key: value for key, value in base.content.items() if key not in self.gone} | self.changed
-        flash = {key: value for key, value in base.flash.items() if key not in self.flash_read} | self.flash_set
+        # Flash that was read here may have been set again by others: then it is for the next who reads.
+        flash = {key: value for key, value in base.flash.items() if not _is(base.flash, key, self.flash_read.get(key))}
         return SessionState(
-            id=mine.id,
-            user_id=base.user_id if self.same_user else mine.user_id,
+            id=id_,
+            user_id=base.user_id if self.same_user else self.user_id,
             content=content,
-            flash=flash,
+            flash=flash | self.flash_set,
             created_at=base.created_at,
             updated_at=max(now, base.updated_at),
             version=base.version + 1,
         )
+
+
+def _is(values: dict[str, Any], key: str, encoded: bytes | None) -> bool:
+    """Whether a value is what was encoded; None stands for one that is not there."""
+    try:
+        return (_encode(key, values[key]) if key in values else None) == encoded
+    except EncodeError:
+        return False
 
 
 def _encoded(content: dict[str, Any]) -> dict[str, bytes]:
@@ -365,7 +425,13 @@ def _encoded(content: dict[str, Any]) -> dict[str, bytes]:
 
 
 def _encode(key: str, value: Any) -> bytes:
+    if not isinstance(key, str):
+        raise EncodeError(f"The name {key!r} cannot be kept in a session: names are text.")
     try:
         return msgspec.json.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise EncodeError(f"The value {key!r} cannot be kept in a session: {error}") from error
+
+
+def _decode(encoded: bytes) -> Any:
+    return msgspec.json.decode(encoded)

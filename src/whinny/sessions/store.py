@@ -48,6 +48,10 @@ class Store(ABC):
     store works again when the database does. A store is a service: `boot` and `close` run with the app's.
     """
 
+    _observers: WeakSet[SessionObserver] | None = (
+        None  # made when it is needed: an __init__ may forget to call this one
+    )
+
     @abstractmethod
     async def save(self, state: SessionState, idle: float) -> None:
         """Keep a new session, to be forgotten after `idle` seconds without a write, at the earliest.
@@ -110,7 +114,6 @@ class Store(ABC):
     @property
     def observers(self) -> WeakSet[SessionObserver]:
         """Those who hear of sessions that end in this process."""
-        found: WeakSet[SessionObserver] | None = self.__dict__.get("_observers")
-        if found is None:
-            found = self.__dict__["_observers"] = WeakSet()
-        return found
+        if self._observers is None:
+            self._observers = WeakSet()
+        return self._observers

@@ -59,7 +59,7 @@ def routes_of(tree: ControllerNode) -> tuple[Route, ...]:
     """All routes under a root. Raises ConfigurationError that names class and method."""
     routes: dict[str, Route] = {}
     for node in tree.walk():
-        for method in marked_methods(node.controller, EVENT):
+        for method in marked_methods(node.controller, EVENT, "event_name"):
             route = _route(node, method)
             if (other := routes.get(route.event_name)) is not None:
                 raise ConfigurationError(

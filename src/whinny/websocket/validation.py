@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-from whinny.errors import ConfigurationError
 from whinny.framework import (
     AjvError,
     ControllerHook,
@@ -15,6 +13,7 @@ from whinny.framework import (
     Schema,
     SchemaValidator,
     ServiceManager,
+    schema_for,
 )
 from whinny.websocket.context import WebsocketContext
 from whinny.websocket.response import WebsocketErrorResponse
@@ -63,21 +62,8 @@ class _PayloadValidation(ControllerHook):
 
     def bind(self, controller: object, where: str) -> Hook:
         """The hook with the schema for this controller."""
-        schema = self._made_by(controller, where) if callable(self._schema) else self._schema
-        validator = SchemaValidator(schema, where, **self._switches)
+        validator = SchemaValidator(schema_for(self._schema, controller, where), where, **self._switches)
         return _change_and_check(validator) if any(self._switches.values()) else _check(validator)
-
-    def _made_by(self, controller: object, where: str) -> Schema:
-        function: Any = self._schema
-        try:
-            schema: Any = function(controller)
-            if inspect.iscoroutine(schema):
-                schema.close()
-                raise TypeError("it must be a def, not an async def")
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-            raise ConfigurationError(f"The schema function of {where} failed with {problem}") from error
-        return cast("Schema", schema)
 
     def __call__(self, ctx: WebsocketContext[Any], services: ServiceManager) -> WebsocketErrorResponse | None:
         """Called alone, in a test; a schema function gets `ctx.controller`."""

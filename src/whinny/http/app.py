@@ -1,0 +1,172 @@
+"""`create_app`: an ASGI app of a root controller."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.routing import Route as StarletteRoute
+
+from whinny.errors import ConfigurationError
+from whinny.framework import ServiceManager, controller_tree, count_positional
+from whinny.http.context import Context
+from whinny.http.dispatch import Dispatcher, HttpPipeline
+from whinny.http.errors import RESPONSES, HttpErrorHandler, render_http_error, with_page
+from whinny.http.response import HttpResponseMethodNotAllowed, HttpResponseNotFound
+from whinny.http.routing import Route, routes_of
+from whinny.http.sending import render
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ROOT_ONLY: Final = ("handle_error",)
+"""What has a meaning on a root controller alone."""
+
+MAX_BODY_SIZE: Final = 1_000_000
+"""Bytes of a request's body that are read, unless `create_app` is told otherwise."""
+
+PROTECTION: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+}
+"""Headers of every response that does not set them itself."""
+
+
+def create_app(
+    root: type,
+    services: ServiceManager | None = None,
+    *,
+    middleware: Sequence[Middleware] = (),
+    max_body_size: int | None = MAX_BODY_SIZE,
+) -> Starlette:
+    """An ASGI app that answers the requests for which the root controller and its sub-controllers have methods.
+
+    It is a Starlette app, so that files and other apps can be mounted in it. Its lifespan boots and closes the
+    services; mounted where none reaches it, it boots them at the first request. `app.state.services` is their manager.
+
+    A request's body of more than `max_body_size` bytes is answered with 413; None allows any. `middleware` is
+    Starlette's.
+
+    Raises ConfigurationError when something is wrong with a controller, naming it.
+    """
+    if not isinstance(root, type):
+        raise ConfigurationError(f"create_app needs the class of the root controller, not {root!r}.")
+    if max_body_size is not None and (not isinstance(max_body_size, int) or max_body_size < 0):
+        raise ConfigurationError(f"max_body_size must be a number of bytes, or None, not {max_body_size!r}.")
+    if services is None:
+        services = ServiceManager()
+    controller: object = services.get(root)
+    _check_handle_error(controller)
+    errors = HttpErrorHandler(controller, services.settings)
+    pipeline: HttpPipeline = HttpPipeline(services, RESPONSES, errors)
+    routes = routes_of(controller_tree(controller, services, ROOT_ONLY))
+    booting = Booting(services)
+    app = Starlette(
+        routes=[_starlette_route(route, routes, Dispatcher(route, pipeline, max_body_size)) for route in routes],
+        middleware=[Middleware(Entrance, booting=booting), *middleware],
+        exception_handlers={404: _not_found, 405: _not_allowed, Exception: _Failure(services)},
+        lifespan=booting.lifespan,
+    )
+    app.state.services = services
+    return app
+
+
+def _check_handle_error(controller: object) -> None:
+    handle: Any = getattr(controller, "handle_error", None)
+    if hasattr(controller, "handle_error") and (not callable(handle) or count_positional(handle, 2) != 2):
+        name = type(controller).__name__
+        raise ConfigurationError(f"{name}.handle_error must be a method that takes (self, error, ctx).")
+
+
+def _starlette_route(route: Route, routes: Sequence[Route], dispatcher: Dispatcher) -> StarletteRoute:
+    made = StarletteRoute(route.path, dispatcher, methods=[route.http_method], name=route.name)
+    own_head = any(each.http_method == "HEAD" and each.pattern == route.pattern for each in routes)
+    if own_head and route.http_method == "GET" and made.methods is not None:
+        made.methods.discard("HEAD")  # which Starlette adds
+    return made
+
+
+class Booting:
+    """Boots and closes the services of an app; what others have booted is not booted again."""
+
+    def __init__(self, services: ServiceManager) -> None:
+        self._services = services
+        self._booted = False
+
+    async def boot(self) -> None:
+        """Boot, unless that is done. An error of a service is raised, and the next one who calls tries again."""
+        if not self._booted:
+            await self._services.boot()
+            self._booted = True
+
+    @asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """The lifespan of the app."""
+        await self.boot()
+        try:
+            yield
+        finally:
+            self._booted = False
+            await self._services.close()
+
+
+class Entrance:
+    """The middleware around all others: no request comes in before the services are booted, and headers are added."""
+
+    def __init__(self, app: ASGIApp, booting: Booting) -> None:
+        self._app = app
+        self._booting = booting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI 3."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _protect(MutableHeaders(scope=message))
+            await send(message)
+
+        await self._booting.boot()
+        await self._app(scope, receive, send_protected)
+
+
+def _protect(headers: MutableHeaders) -> None:
+    for name, value in PROTECTION.items():
+        headers.setdefault(name, value)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return render(with_page(HttpResponseNotFound()))
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    """The routes know each only its own methods, so all are asked."""
+    allowed: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, StarletteRoute) and route.matches(request.scope)[0] is not Match.NONE:
+            allowed |= route.methods or set()
+    response = HttpResponseMethodNotAllowed().set_header("Allow", ", ".join(sorted(allowed)))
+    return render(with_page(response))
+
+
+class _Failure:
+    """Answers an error of a middleware or of a service's boot. Starlette raises it again, and the server logs it."""
+
+    def __init__(self, services: ServiceManager) -> None:
+        self._services = services
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        page = render_http_error(error, Context(request), debug=self._services.settings.debug)
+        response = render(page)
+        _protect(response.headers)
+        return response

@@ -1,0 +1,266 @@
+"""Sessions in HTTP requests: `use_sessions`, with the token in a cookie or as a bearer token, and CSRF protection."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from whinny.errors import ConfigurationError
+from whinny.framework import ControllerHook, Hook, HookDecorator, ServiceManager, Settings, services_of
+from whinny.http.context import Context
+from whinny.http.response import (
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseForbidden,
+    HttpResponseInternalServerError,
+    HttpResponseRedirect,
+    HttpResponseUnauthorized,
+)
+from whinny.sessions import FindUser, Session, Sessions, Store, UserFinder, user_finder
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+NO_HEADER: Final = "Authorization header not found."
+NO_BEARER: Final = "Expected a bearer token. Scheme is Authorization: Bearer <token>."
+NO_COOKIE: Final = "Session cookie not found."
+INVALID: Final = "token invalid or expired"
+NO_USER: Final = "The token does not match any user."
+WRONG_CSRF: Final = "CSRF token missing or incorrect."
+
+USER_COOKIE: Final = "user"
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_BEARER: Final = re.compile(r"Bearer ([^ ]+)")
+
+UserCookie = Callable[[Context[Any], ServiceManager], Awaitable[str] | str]
+PostFunction = Callable[[HttpResponse | None], Awaitable[None]]
+
+
+def use_sessions(
+    store: Store | None = None,
+    *,
+    cookie: bool = False,
+    required: bool = False,
+    create: bool | None = None,
+    csrf: bool | None = None,
+    user: FindUser | None = None,
+    user_id_type: type[int] | type[str] | None = None,
+    user_cookie: UserCookie | None = None,
+    redirect_to: str | None = None,
+) -> HookDecorator:
+    """Gives requests their session as `ctx.session`, and commits it before they are answered, but not after a 500.
+
+    The token is the bearer token of the `Authorization` header or, with `cookie`, in a cookie. Without a token, a
+    session is begun where `create` is on, which it is with `cookie` unless it is turned off, and the request is refused
+    where one is `required`. A token of no session is refused always.
+
+    `user(id, services)` gives `ctx.user`, for a session that has a user; `user_id_type` says what its id must be.
+    With `cookie`, requests that may change something must bring the session's CSRF token, in the header `X-CSRF-Token`
+    or `X-XSRF-Token` or as `_csrf` in the body, unless `csrf` or the setting of that name is off; the page finds it in
+    a cookie that scripts can read. `user_cookie(ctx, services)` gives the text of one more such cookie.
+
+    Refusals are 400, 401 or 403, or a redirection to `redirect_to`. `store` is the app's `Store` unless one is given.
+    """
+    if user_cookie is not None and not cookie:
+        raise ConfigurationError("use_sessions can set a user_cookie only where the session has a cookie: cookie=True.")
+    options = _Options(
+        store, cookie, required, cookie if create is None else create, csrf, user_id_type, user_cookie, redirect_to
+    )
+    return HookDecorator(_UseSessions(options, user_finder(user, "use_sessions")))
+
+
+class _Options:
+    __slots__ = ("cookie", "create", "csrf", "redirect_to", "required", "store", "user_cookie", "user_id_type")
+
+    def __init__(
+        self,
+        store: Store | None,
+        cookie: bool,
+        required: bool,
+        create: bool,
+        csrf: bool | None,
+        user_id_type: type | None,
+        user_cookie: UserCookie | None,
+        redirect_to: str | None,
+    ) -> None:
+        self.store = store
+        self.cookie = cookie
+        self.required = required
+        self.create = create
+        self.csrf = csrf
+        self.user_id_type = user_id_type
+        self.user_cookie = user_cookie
+        self.redirect_to = redirect_to
+
+
+class _UseSessions(ControllerHook):
+    __slots__ = ("_find_user", "_options")
+
+    __qualname__ = "use_sessions"
+
+    def __init__(self, options: _Options, find_user: UserFinder | None) -> None:
+        self._options = options
+        self._find_user = find_user
+
+    def bind(self, controller: object, where: str) -> Hook:
+        """The hook, once it is certain that there is a store."""
+        services = services_of(controller)
+        sessions = _sessions(self._options.store, services)
+
+        async def use(ctx: Context[Any], _: ServiceManager) -> HttpResponse | PostFunction | None:
+            return await _Request(ctx, services, sessions, self._options, self._find_user).begin()
+
+        return use
+
+    async def __call__(self, ctx: Context[Any], services: ServiceManager) -> HttpResponse | PostFunction | None:
+        """Called alone, in a test."""
+        sessions = _sessions(self._options.store, services)
+        return await _Request(ctx, services, sessions, self._options, self._find_user).begin()
+
+
+def _sessions(store: Store | None, services: ServiceManager) -> Sessions:
+    return services.get(Sessions) if store is None else Sessions.over(store, services.settings)
+
+
+class _Request:
+    """One request, from its token to its commit."""
+
+    def __init__(
+        self,
+        ctx: Context[Any],
+        services: ServiceManager,
+        sessions: Sessions,
+        options: _Options,
+        find_user: UserFinder | None,
+    ) -> None:
+        self._ctx = ctx
+        self._services = services
+        self._settings = services.settings
+        self._sessions = sessions
+        self._options = options
+        self._find_user = find_user
+
+    async def begin(self) -> HttpResponse | PostFunction | None:
+        """The refusal, or what commits the session in the end."""
+        token = self._cookie_token() if self._options.cookie else self._bearer_token()
+        if isinstance(token, HttpResponse):
+            return token
+        if token is None:
+            self._ctx.session = self._sessions.create() if self._options.create else None
+            return self._end
+        session = await self._sessions.read(token)
+        if session is None:
+            return self._invalid(INVALID)
+        if self._needs_csrf_token() and not session.is_csrf_token(await self._csrf_token()):
+            return HttpResponseForbidden(WRONG_CSRF)
+        self._ctx.session = session
+        if session.user_id is not None:
+            wanted = self._options.user_id_type
+            if wanted is not None and not isinstance(session.user_id, wanted):
+                raise TypeError(f"Invalid user ID type: {type(session.user_id).__name__}")
+            if self._find_user is not None:
+                self._ctx.user = await self._find_user(session, self._services)
+                if self._ctx.user is None:
+                    await session.destroy()
+                    return self._invalid(NO_USER)
+        return self._end
+
+    async def _end(self, response: HttpResponse | None) -> None:
+        session: Session | None = self._ctx.session
+        if session is None or response is None or isinstance(response, HttpResponseInternalServerError):
+            return
+        if session.is_destroyed:
+            if self._options.cookie:
+                self._remove_cookies(response)
+            return
+        await session.commit()
+        if self._options.cookie:
+            await self._set_cookies(response, session)
+
+    # tokens
+
+    def _cookie_token(self) -> str | HttpResponse | None:
+        token = self._ctx.request.cookies.get(self._settings.session_cookie_name)
+        if token:
+            return token
+        return self._bad_request(NO_COOKIE) if self._options.required else None
+
+    def _bearer_token(self) -> str | HttpResponse | None:
+        header = self._ctx.request.headers.get("authorization")
+        if header is None:
+            return self._bad_request(NO_HEADER) if self._options.required else None
+        match = _BEARER.fullmatch(header.strip())
+        return self._bad_request(NO_BEARER) if match is None else match[1]
+
+    def _needs_csrf_token(self) -> bool:
+        wanted = self._settings.csrf if self._options.csrf is None else self._options.csrf
+        return self._options.cookie and wanted and self._ctx.request.method not in _SAFE
+
+    async def _csrf_token(self) -> str:
+        headers = self._ctx.request.headers
+        given: Any = headers.get("x-csrf-token") or headers.get("x-xsrf-token")
+        if given is None:
+            body = await self._ctx.body()
+            given = body.get("_csrf") if isinstance(body, dict) else None
+        return given if isinstance(given, str) else ""
+
+    # refusals
+
+    def _bad_request(self, description: str) -> HttpResponse:
+        if self._options.redirect_to is not None:
+            return HttpResponseRedirect(self._options.redirect_to)
+        return HttpResponseBadRequest({"code": "invalid_request", "description": description})
+
+    def _invalid(self, description: str) -> HttpResponse:
+        response: HttpResponse
+        if self._options.redirect_to is not None:
+            response = HttpResponseRedirect(self._options.redirect_to)
+        else:
+            response = HttpResponseUnauthorized({"code": "invalid_token", "description": description})
+            response.set_header("WWW-Authenticate", f'error="invalid_token", error_description="{description}"')
+        if self._options.cookie:
+            self._remove_cookies(response)
+        return response
+
+    # cookies
+
+    async def _set_cookies(self, response: HttpResponse, session: Session) -> None:
+        expires = datetime.fromtimestamp(session.expires_at, UTC)
+        settings = self._settings
+        self._set_cookie(response, settings.session_cookie_name, session.token, expires=expires, http_only=True)
+        if settings.csrf if self._options.csrf is None else self._options.csrf:
+            self._set_cookie(response, settings.csrf_cookie_name, session.csrf_token, expires=expires)
+        if self._options.user_cookie is not None:
+            text = self._options.user_cookie(self._ctx, self._services)
+            if inspect.isawaitable(text):
+                text = await text
+            self._set_cookie(response, USER_COOKIE, text, expires=expires)
+
+    def _remove_cookies(self, response: HttpResponse) -> None:
+        settings = self._settings
+        names = [settings.session_cookie_name, settings.csrf_cookie_name]
+        if self._options.user_cookie is not None:
+            names.append(USER_COOKIE)
+        for name in names:
+            self._set_cookie(response, name, "", max_age=0, http_only=name == settings.session_cookie_name)
+
+    def _set_cookie(self, response: HttpResponse, name: str, value: str, **attributes: Any) -> None:
+        settings = self._settings
+        response.set_cookie(
+            name,
+            value,
+            path=settings.session_cookie_path,
+            domain=settings.session_cookie_domain,
+            secure=_is_secure(settings, self._ctx.request),
+            same_site=settings.session_cookie_same_site,
+            **attributes,
+        )
+
+
+def _is_secure(settings: Settings, request: Request) -> bool:
+    chosen = settings.session_cookie_secure
+    return request.url.scheme == "https" if chosen is None else chosen

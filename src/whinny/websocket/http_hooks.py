@@ -1,0 +1,94 @@
+"""HTTP hooks on events: they see the request with which the client came, and their refusals become its answers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from whinny.errors import ConfigurationError
+from whinny.framework import ControllerHook, Hook, HookDecorator, ServiceManager, bind_hook, kind
+from whinny.websocket.response import WebsocketErrorResponse
+
+if TYPE_CHECKING:
+    from whinny.websocket.context import WebsocketContext
+
+
+def http_to_websocket_hook(hook: HookDecorator) -> HookDecorator:
+    """An HTTP hook, `user_required()` for example, for events: all its functions if it is a merged one.
+
+    Its context has a `request` made of the client's handshake: a GET with the headers, cookies and query of that, and
+    without a body; the same for each event. `user`, `session` and `state` are the event's, and what the hook makes of
+    them the event sees.
+
+    A response of 4xx or 5xx is answered as `{"statusCode", "statusMessage", "body"}`. Any other, and a function to run
+    afterwards, is an error that names the hook: there is nothing on a socket that it could mean. Raises
+    ConfigurationError for what is no hook, and where Starlette is not installed.
+    """
+    if not isinstance(hook, HookDecorator):
+        raise ConfigurationError(f"http_to_websocket_hook needs a hook, such as user_required(), not {hook!r}.")
+    try:
+        import whinny.http  # noqa: F401  # it needs Starlette, which not everybody has
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f'HTTP hooks need the package {error.name}: pip install "whinny[http]".') from None
+    return HookDecorator(*map(_HttpHook, hook.hooks))
+
+
+class _HttpHook(ControllerHook):
+    __slots__ = ("__qualname__", "_hook")
+
+    def __init__(self, hook: Hook) -> None:
+        self._hook = hook
+        self.__qualname__ = getattr(hook, "__qualname__", type(hook).__qualname__)
+
+    def bind(self, controller: object, where: str) -> Hook:
+        """The hook for a controller."""
+        bound = bind_hook(self._hook, controller, where)
+        return lambda ctx, services: _call(bound.function, bound.name, ctx, services)
+
+    def __call__(self, ctx: WebsocketContext[Any], services: ServiceManager) -> Any:
+        """Called alone, in a test."""
+        return self.bind(ctx.controller, "http_to_websocket_hook")(ctx, services)
+
+
+def _call(hook: Hook, name: str, ctx: WebsocketContext[Any], services: ServiceManager) -> Any:
+    http = _context_of(ctx)
+    result = hook(http, services)
+    if inspect.isawaitable(result):
+        return _later(result, name, http, ctx)
+    return _taken_back(result, name, http, ctx)
+
+
+async def _later(result: Awaitable[Any], name: str, http: Any, ctx: WebsocketContext[Any]) -> Any:
+    return _taken_back(await result, name, http, ctx)
+
+
+def _taken_back(result: Any, name: str, http: Any, ctx: WebsocketContext[Any]) -> WebsocketErrorResponse | None:
+    from whinny.http import HttpResponse
+
+    ctx.user, ctx.session = http.user, http.session
+    if http.state is not ctx.state:
+        state = dict(http.state)
+        ctx.state.clear()
+        ctx.state.update(state)
+    if result is None:
+        return None
+    if isinstance(result, HttpResponse) and result.status_code >= 400:
+        error = {"statusCode": result.status_code, "statusMessage": result.status_message}
+        if result.body is not None:
+            error["body"] = result.body
+        return WebsocketErrorResponse(error)
+    given = "a function to run afterwards" if callable(result) and not isinstance(result, type) else kind(result)
+    raise TypeError(
+        f"The HTTP hook {name} gave {given}, which means nothing for an event: http_to_websocket_hook takes hooks that "
+        "give nothing, or a response of 4xx or 5xx."
+    )
+
+
+def _context_of(ctx: WebsocketContext[Any]) -> Any:
+    from whinny.http.handshake import context_of_handshake
+
+    http = context_of_handshake(ctx.socket.handshake.request, ctx.controller_name, ctx.controller_method_name)
+    http.controller = ctx.controller
+    http.user, http.session, http.state = ctx.user, ctx.session, ctx.state
+    return http

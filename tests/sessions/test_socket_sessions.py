@@ -1,0 +1,430 @@
+"""Sessions in events: every row of the two tables of errors, and what becomes of sockets whose session ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from sessions.apps import FailingStore, make_app
+from whinny import ConnectionRefused, ServiceManager
+from whinny.sessions import MemoryStore, Sessions, Store, session_id
+from whinny.testing import TestClient
+from whinny.websocket import WsServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.anyio
+
+INTERNAL = {"code": "INTERNAL_SERVER_ERROR", "message": "An internal server error has occurred."}
+OLD_TOKEN = {"code": "invalid_token", "description": "token invalid or expired"}
+NO_TOKEN = {"code": "invalid_request", "description": "Session token not found."}
+
+
+class World:
+    """An app, a browser that keeps cookies, and sockets."""
+
+    def __init__(self, store: Store | None = None, **settings: Any) -> None:
+        self.app, self.services = make_app(store, **settings)
+        self.stack = AsyncExitStack()
+        transport = httpx.ASGITransport(self.app)  # type: ignore[arg-type]
+        self.browser = httpx.AsyncClient(transport=transport, base_url="http://testserver")
+
+    @property
+    def sessions(self) -> Sessions:
+        return self.services.get(Sessions)
+
+    @property
+    def store(self) -> Any:
+        return self.services.get(Store)
+
+    async def post(self, path: str) -> httpx.Response:
+        """A request of the page, with its CSRF token."""
+        token = self.browser.cookies.get("XSRF-TOKEN")
+        return await self.browser.post(path, headers={"x-xsrf-token": token} if token else {})
+
+    async def socket(self, namespace: str = "/", **options: Any) -> TestClient:
+        return await self.stack.enter_async_context(TestClient(self.app, namespace=namespace, **options))
+
+    async def page_socket(self, csrf: str | None = None, **options: Any) -> TestClient:
+        """A socket of the page that has logged in."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self.browser.cookies.items())
+        auth = {"csrfToken": csrf or self.browser.cookies["XSRF-TOKEN"]}
+        return await self.socket(auth=auth, headers={"cookie": cookies, **options.pop("headers", {})}, **options)
+
+
+@asynccontextmanager
+async def world(store: Store | None = None, **settings: Any) -> AsyncIterator[World]:
+    made = World(store, **settings)
+    async with made.stack, made.browser, made.app.lifespan():
+        yield made
+
+
+async def error_of(client: TestClient, event: str, *args: Any) -> Any:
+    answer = await client.emit_with_ack(event, *args)
+    assert answer["status"] == "error", answer
+    return answer["error"]
+
+
+async def data_of(client: TestClient, event: str, *args: Any) -> Any:
+    answer = await client.emit_with_ack(event, *args)
+    assert answer["status"] == "ok", answer
+    return answer.get("data")
+
+
+# events
+
+
+async def test_the_first_event_begins_a_session() -> None:
+    """It is kept after the method, and later events have it, and what they leave in it."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        id_ = await data_of(client, "set", {"a": 1})
+        assert await data_of(client, "set", {"b": [2]}) == id_
+        assert (await data_of(client, "me"))["content"] == {"a": 1, "b": [2]}
+        state = await here.store.read(id_)
+        assert state.content["a"] == 1
+
+
+async def test_two_first_events_make_one_session() -> None:
+    """Both run at once; neither loses what the other leaves."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        first, second = await asyncio.gather(data_of(client, "set", {"a": 1}), data_of(client, "set", {"b": 2}))
+        assert first == second
+        assert (await data_of(client, "me"))["content"] == {"a": 1, "b": 2}
+        assert len(here.store._kept) == 1
+
+
+async def test_a_first_event_that_fails_leaves_no_session() -> None:
+    """After an internal error nothing is committed, and the next event begins a session."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        assert await error_of(client, "fail") == INTERNAL
+        assert here.store._kept == {}
+        assert (await data_of(client, "me"))["content"] == {}
+
+
+async def test_without_a_token() -> None:
+    """`create=False` gives no session, and `required` refuses, though it may create."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        assert await data_of(client, "without creating") is True
+        assert await error_of(client, "required") == NO_TOKEN
+
+
+@pytest.mark.parametrize("end", ["unknown", "expired", "destroyed"])
+async def test_a_token_of_no_session(end: str) -> None:
+    """It is an error once; then the socket has no token."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        id_ = await data_of(client, "set", {"a": 1})
+        if end == "unknown":
+            await here.store.destroy(id_)
+        elif end == "destroyed":
+            await here.store.clear()
+        else:
+            (state,) = [await here.store.read(id_)]
+            state.created_at -= here.sessions.timeouts.absolute
+            state.version += 1
+            assert await here.store.update(state, 900)
+        assert await error_of(client, "me") == OLD_TOKEN
+        if end != "expired":  # an expired one takes its sockets with it
+            assert (await data_of(client, "me"))["content"] == {}
+
+
+async def test_a_user_that_is_not_there() -> None:
+    """The session is destroyed, and the client goes with it."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        await data_of(client, "log in", 1)
+        assert await data_of(client, "me") == {"user": "Ada", "user_id": 1, "content": {}}
+        await data_of(client, "log in", 99)
+        client.emit("me")
+        assert await client.wait_disconnected() == "io server disconnect"
+        assert here.store._kept == {}
+
+
+@pytest.mark.parametrize("operation", ["read", "touch", "replace"])
+async def test_a_store_that_fails(operation: str, caplog: pytest.LogCaptureFixture) -> None:
+    """At reading or at the commit, the client gets the internal error, the rest stays, and then all works again."""
+    store = FailingStore()
+    async with world(store) as here:
+        client = await here.socket("/bearer")
+        await data_of(client, "set", {"a": 1})
+        store.broken.add(operation)
+        assert await error_of(client, *(("set", {"b": 2}) if operation == "replace" else ("me",))) == INTERNAL
+        store.broken.clear()
+        assert (await data_of(client, "me"))["content"] == {"a": 1}
+        await data_of(client, "set", {"b": 2})
+        assert (await data_of(client, "me"))["content"] == {"a": 1, "b": 2}
+
+
+async def test_a_store_that_fails_at_the_first_commit() -> None:
+    """The client gets the internal error, and the next event begins anew."""
+    store = FailingStore()
+    async with world(store) as here:
+        client = await here.socket("/bearer")
+        store.broken.add("save")
+        assert await error_of(client, "set", {"a": 1}) == INTERNAL
+        store.broken.clear()
+        assert (await data_of(client, "me"))["content"] == {}
+
+
+async def test_events_and_a_request_that_change_different_keys() -> None:
+    """Two events and a request at once keep all three changes."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        client = await here.page_socket()
+        await asyncio.gather(
+            data_of(client, "set", {"a": 1}), data_of(client, "set", {"b": 2}), here.post("/cookie/set/c/3")
+        )
+        assert (await here.browser.get("/cookie/me")).json()["content"] == {"a": 1, "b": 2, "c": "3"}
+
+
+async def test_regeneration_in_an_event() -> None:
+    """The socket goes on with the new token, and so does what else its client has; the old one is worth nothing."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        old = await data_of(client, "log in", 1)
+        new = await data_of(client, "regenerate")
+        assert old != new
+        assert await data_of(client, "required") == 1
+        with pytest.raises(ConnectionRefused, match="invalid or expired"):
+            await here.socket("/bearer", auth={"token": old})
+        other = await here.socket("/bearer", auth={"token": new})
+        assert await data_of(other, "required") == 1
+
+
+async def test_regeneration_in_an_event_ends_the_others_of_the_token() -> None:
+    """Other clients with the old token lose their connection; they come back if they have the new one."""
+    async with world() as here:
+        token = (await here.post("/bearer/log-in/2")).json()["token"]
+        one = await here.socket("/bearer", auth={"token": token})
+        other = await here.socket("/bearer", auth={"token": token})
+        await data_of(one, "regenerate")
+        assert await other.wait_disconnected() == "transport close"
+        assert await data_of(one, "required") == 2
+
+
+async def test_a_session_of_a_cookie_is_not_regenerated_in_an_event(caplog: pytest.LogCaptureFixture) -> None:
+    """That would leave the browser with a dead cookie: it is an error that says so."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        client = await here.page_socket()
+        assert await error_of(client, "regenerate") == INTERNAL
+        assert "cannot give the browser another" in caplog.text
+        assert (await data_of(client, "me"))["user"] == "Ada"
+
+
+async def test_logging_out_in_an_event() -> None:
+    """The session is destroyed, and its sockets are disconnected, that of the event too."""
+    async with world() as here:
+        token = (await here.post("/bearer/log-in/1")).json()["token"]
+        one = await here.socket("/bearer", auth={"token": token})
+        other = await here.socket("/bearer", auth={"token": token})
+        one.emit("log out")
+        assert await one.wait_disconnected() == "io server disconnect"
+        assert await other.wait_disconnected() == "io server disconnect"
+        assert here.store._kept == {}
+
+
+async def test_logging_out_over_http() -> None:
+    """The sockets of the session are disconnected in every namespace, and no others."""
+    async with world() as here:
+        stranger = await here.socket("/bearer")
+        await data_of(stranger, "set", {"a": 1})
+        await here.post("/cookie/log-in/1")
+        client = await here.page_socket()
+        other = await here.page_socket(namespace="/required-cookie")
+        assert (await here.post("/cookie/log-out")).status_code == 204
+        assert await client.wait_disconnected() == "io server disconnect"
+        assert await other.wait_disconnected() == "io server disconnect"
+        assert stranger.connected
+        assert "sessionID" not in here.browser.cookies
+
+
+async def test_regeneration_over_http() -> None:
+    """The sockets of the old token lose their connection as by a network's fault, and come back with the new cookie."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        client = await here.page_socket()
+        old = here.browser.cookies["sessionID"]
+        assert (await here.post("/cookie/regenerate")).status_code == 204
+        assert await client.wait_disconnected() == "transport close"
+        assert here.browser.cookies["sessionID"] != old
+        again = await here.page_socket()
+        assert (await data_of(again, "me"))["user"] == "Ada"
+
+
+async def test_an_expired_session_takes_its_sockets_with_it() -> None:
+    """When its time is over without a use; a use puts it off."""
+    async with world(session_idle_timeout=0.4, session_absolute_timeout=100.0) as here:
+        client = await here.socket("/bearer")
+        for _ in range(4):
+            await data_of(client, "me")
+            await asyncio.sleep(0.15)
+        assert client.connected
+        assert await client.wait_disconnected(timeout=5) == "io server disconnect"
+        assert here.store._kept == {}
+
+
+# forwarding
+
+
+async def refused(here: World, namespace: str = "/", **options: Any) -> tuple[str, Any]:
+    with pytest.raises(ConnectionRefused) as error:
+        await here.socket(namespace, **options)
+    return error.value.message, error.value.data
+
+
+async def test_forwarding_a_cookie() -> None:
+    """With the CSRF token in `auth` or in either header, a socket has the session and the user of the page."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        cookie = f"sessionID={here.browser.cookies['sessionID']}"
+        csrf = here.browser.cookies["XSRF-TOKEN"]
+        for options in (
+            {"auth": {"csrfToken": csrf}, "headers": {"cookie": cookie}},
+            {"headers": {"cookie": f"other=1; {cookie}", "x-csrf-token": csrf}},
+            {"headers": {"cookie": cookie, "x-xsrf-token": csrf}},
+        ):
+            client = await here.socket(**options)
+            assert (await data_of(client, "me"))["user"] == "Ada"
+        nobody = await here.socket()
+        assert (await data_of(nobody, "me"))["user"] is None
+
+
+async def test_forwarding_a_cookie_without_its_csrf_token() -> None:
+    """Missing, wrong, of no text, of another session, or of an earlier one: refused, and nothing of the client stays."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        headers = {"cookie": f"sessionID={here.browser.cookies['sessionID']}"}
+        other = await World.post(World(here.store), "/cookie/log-in/2")
+        wrong = ("CSRF token missing or incorrect.", {"code": "invalid_csrf_token"})
+        for csrf in (None, "", "x", 1, {"a": 1}, other.json()["csrf"], here.browser.cookies["XSRF-TOKEN"] + "x"):
+            auth = {} if csrf is None else {"csrfToken": csrf}
+            assert await refused(here, auth=auth, headers=headers) == wrong
+        assert await refused(here, headers={**headers, "x-csrf-token": "x"}) == wrong
+        assert here.services.get(WsServer).io.engine.connections == {}
+
+
+async def test_forwarding_a_cookie_from_another_origin() -> None:
+    """The handshake is refused before anything else is looked at."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        with pytest.raises(ConnectionError):
+            await here.page_socket(headers={"origin": "http://testserver:8080"})
+
+
+async def test_forwarding_a_stale_cookie() -> None:
+    """One that was regenerated or destroyed is worth nothing."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        before, csrf = here.browser.cookies["sessionID"], here.browser.cookies["XSRF-TOKEN"]
+        await here.post("/cookie/regenerate")
+        after = here.browser.cookies["sessionID"]
+        await here.post("/cookie/log-out")
+        stale = ("token invalid or expired", {"code": "invalid_token"})
+        for token in (before, after, "x", session_id(after)):
+            headers = {"cookie": f"sessionID={token}"}
+            assert await refused(here, auth={"csrfToken": csrf}, headers=headers) == stale
+
+
+async def test_forwarding_a_bearer_token() -> None:
+    """From the `Authorization` header or from `auth`; the header comes first."""
+    async with world() as here:
+        token = (await here.post("/bearer/log-in/2")).json()["token"]
+        for options in (
+            {"headers": {"authorization": f"Bearer {token}"}},
+            {"auth": {"token": token}},
+            {"headers": {"authorization": f"Bearer {token}"}, "auth": {"token": "x"}},
+        ):
+            client = await here.socket("/bearer", **options)
+            assert (await data_of(client, "me"))["user"] == "Grace"
+
+
+async def test_forwarding_a_wrong_bearer_token() -> None:
+    """Each row of the table."""
+    async with world() as here:
+        token = (await here.post("/bearer/log-in/99")).json()["token"]
+        malformed = (
+            "Expected a bearer token. Scheme is Authorization: Bearer <token>.",
+            {"code": "invalid_request"},
+        )
+        for header in ("", "Bearer", "Bearer ", "bearer x", "Basic x", "Bearer a b", token):
+            assert await refused(here, "/bearer", headers={"authorization": header}) == malformed
+        unknown = ("token invalid or expired", {"code": "invalid_token"})
+        for wrong in ("x", 1, ["x"], {"a": 1}, True, session_id(token)):
+            assert await refused(here, "/bearer", auth={"token": wrong}) == unknown
+        missing = ("Session token not found.", {"code": "invalid_request"})
+        for auth in ({}, {"token": None}, {"token": ""}):
+            assert await refused(here, "/required", auth=auth) == missing
+        assert await refused(here, "/required-cookie") == missing
+        nobody = ("The token does not match any user.", {"code": "invalid_token"})
+        assert await refused(here, "/bearer", auth={"token": token}) == nobody
+        assert await refused(here, "/bearer", auth={"token": token}) == unknown
+
+
+async def test_a_store_that_fails_while_a_client_comes() -> None:
+    """It is refused with the masked error, and may come when the store is back."""
+    store = FailingStore()
+    async with world(store) as here:
+        token = (await here.post("/bearer/log-in/1")).json()["token"]
+        store.broken.add("read")
+        message, data = await refused(here, "/bearer", auth={"token": token})
+        assert (message, data["code"]) == (INTERNAL["message"], INTERNAL["code"])
+        store.broken.clear()
+        assert await data_of(await here.socket("/bearer", auth={"token": token}), "required") == 1
+
+
+# secrecy
+
+
+async def test_tokens_are_nowhere_else(caplog: pytest.LogCaptureFixture) -> None:
+    """Not in the log, in `socket.data`, in the rooms, in what a repr shows, nor in the store."""
+    caplog.set_level(logging.DEBUG)
+    async with world(debug=True) as here:
+        await here.post("/cookie/log-in/1")
+        token, csrf = here.browser.cookies["sessionID"], here.browser.cookies["XSRF-TOKEN"]
+        client = await here.page_socket()
+        await data_of(client, "me")
+        await error_of(client, "regenerate")
+        (socket,) = await here.services.get(WsServer).io.fetch_sockets()
+        places = [caplog.text, repr(socket.data), repr(socket.rooms), repr(socket), repr(vars(here.services))]
+        places += [repr(record.__dict__) for record in caplog.records]
+        places += [repr(kept) for kept in here.store._kept.values()]
+        for place in places:
+            assert token not in place
+        assert csrf not in caplog.text
+
+
+async def test_sockets_that_are_gone_leave_nothing() -> None:
+    """Neither the socket nor its session is remembered."""
+    from whinny.websocket.socket_sessions import SocketSessions
+
+    async with world() as here:
+        client = await here.socket("/bearer")
+        await data_of(client, "set", {"a": 1})
+        known = here.services.get(SocketSessions)
+        assert len(known._known) == len(known._groups) == 1
+        client.disconnect()
+        await client.wait_disconnected()
+        del client
+        await here.stack.aclose()
+        import gc
+
+        gc.collect()
+        assert len(known._known) == len(known._groups) == 0
+
+
+def test_the_default_store_is_a_sqlite_file() -> None:
+    """Where neither code nor settings say otherwise."""
+    store = ServiceManager().get(Store)
+    assert type(store).__name__ == "SQLStore"
+    assert not isinstance(store, MemoryStore)
