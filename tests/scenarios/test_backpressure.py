@@ -15,6 +15,7 @@ import pytest
 
 from scenarios.raw import RawClient, raw_client
 from scenarios.silent import SilentClient, frame
+from support.kernel import held_for_clients
 from support.servers import Kind, ServerProcess, serve
 
 if TYPE_CHECKING:
@@ -174,6 +175,17 @@ async def test_volatile_messages_are_dropped_first(by: Kind) -> None:
             assert growth(server, before) < 50 * MIB
 
         await expect_no_delay(server, check, 3000, volatile=True)
+
+
+async def test_little_is_copied_for_a_client_that_does_not_read() -> None:
+    """The system is not given megabytes for it, since others would wait for the copying."""
+    with serve("apps.pressure:app") as server, SilentClient(server.url, "silent") as silent:
+        async with raw_client(server.url) as other:
+            await other.join_namespace()
+            silent.emit("large", 3 * MIB)
+            await asyncio.to_thread(server.wait_for, "a large message")
+            await other.call("echo", "written by now")
+            assert 0 < held_for_clients(server.port) < MIB // 2
 
 
 @pytest.mark.parametrize("by", SERVERS)

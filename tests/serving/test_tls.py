@@ -16,6 +16,7 @@ import trustme
 
 from scenarios.raw import RawClient, raw_client
 from scenarios.silent import SilentClient
+from support.kernel import held_for_clients
 from support.servers import Kind, ServerProcess, serve
 from whinny.serving.native import CLOSE_GRACE
 
@@ -144,6 +145,18 @@ async def test_a_client_that_never_reads(server: ServerProcess, context: ssl.SSL
             while (await other.call("sockets"))["data"] > before:
                 assert time.monotonic() < end
                 await asyncio.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads from /proc what the system holds")
+async def test_little_is_copied_for_a_client_that_does_not_read(server: ServerProcess, context: ssl.SSLContext) -> None:
+    """The system is not given megabytes for it, since others would wait for the copying."""
+    with SilentClient(url_of(server), "silent", context=context) as silent:
+        async with raw_client(url_of(server), ssl=context) as other:
+            await other.join_namespace()
+            silent.emit("large", 3 * SIZE)
+            await asyncio.to_thread(server.wait_for, "a large message")
+            await other.call("echo", "written by now")
+            assert 0 < held_for_clients(server.port) < SIZE // 2
 
 
 async def test_a_client_that_reads_slowly(server: ServerProcess, context: ssl.SSLContext) -> None:

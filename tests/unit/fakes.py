@@ -217,8 +217,8 @@ class FakeSocket(asyncio.Transport):
     is noted and ends the socket, as in asyncio. After its end it must be left alone.
     """
 
-    def __init__(self, *, room: int | None = None) -> None:
-        super().__init__()
+    def __init__(self, *, room: int | None = None, extra: dict[str, object] | None = None) -> None:
+        super().__init__(extra)
         self.room = room
         self.writes: list[bytes] = []  # each call, as it was made
         self.out = bytearray()  # what the network has taken

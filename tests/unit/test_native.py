@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket as socket_module
 from itertools import pairwise
+from socket import IPPROTO_TCP, socket, socketpair
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,7 @@ from unit.clock import FakeTimeLoop, in_fake_time, run, turns
 from unit.fakes import FakeSocket, Recorder, client_frame, make_engine, message, open_polling, request
 from whinny.engine import Connection, Packet, Upgrade
 from whinny.serving.frames import BINARY, CLOSE, CONTINUATION, NOT_UTF8, PING, PONG, PROTOCOL_ERROR, TEXT, TOO_BIG
-from whinny.serving.native import AT_ONCE, CLOSE_GRACE, NativePath, NativeWebSocket
+from whinny.serving.native import AT_ONCE, CLOSE_GRACE, UNSENT, NativePath, NativeWebSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from unit.fakes import Wire
 
 LIMIT = 100_000
+
+TCP_NOTSENT_LOWAT = getattr(socket_module, "TCP_NOTSENT_LOWAT", 0)
+needs_bound = pytest.mark.skipif(not TCP_NOTSENT_LOWAT, reason="the system knows no such bound")
 
 
 def text(*packets: str) -> bytes:
@@ -1096,6 +1101,76 @@ async def test_an_upgrade_whose_socket_is_lost() -> None:
     await turns()
     assert connection.state == "open"
     assert connection.upgrade is None
+
+
+# what the system may keep for a client
+
+
+async def open_over(system_socket: socket, **options: int) -> Client:
+    """A client whose transport has this socket of the system."""
+    server = Server(**options)
+    fake = FakeSocket(extra={"socket": system_socket})
+    transport = NativeWebSocket(server.path, fake, b"", server.sockets)
+    connection = server.engine.open(request(), transport)
+    transport.start()
+    await turns(1)
+    assert str(read(bytes(fake.out))[0]).startswith("0{")
+    return Client(connection, transport, fake, server.handlers[-1])
+
+
+def unsent(system_socket: socket) -> int:
+    """How much of what is not sent yet the system may keep; 0: all it likes."""
+    return system_socket.getsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT)
+
+
+@needs_bound
+@in_fake_time
+async def test_the_system_keeps_little_for_a_client_until_it_is_seen_to_read() -> None:
+    with socket() as system_socket:
+        client = await open_over(system_socket)
+        assert unsent(system_socket) == UNSENT
+        client.socket.room = 0
+        client.send("a")
+        await turns(1)
+        client.send("b")
+        await turns(1)
+        assert unsent(system_socket) == UNSENT
+        client.socket.drain()
+        assert unsent(system_socket) == 0
+
+
+@needs_bound
+@in_fake_time
+async def test_a_client_that_takes_a_part_is_seen_to_read_where_much_waits() -> None:
+    with socket() as system_socket:
+        client = await open_over(system_socket, max_send_buffer=1000)
+        client.socket.room = 0
+        client.send("a" * 500)
+        await turns(1)
+        client.send("b", "c")
+        assert unsent(system_socket) == UNSENT
+        client.socket.drain(100)
+        client.send("d")
+        assert not client.transport.ready
+        assert unsent(system_socket) == 0
+
+
+@pytest.mark.parametrize("kind", ["unix", "closed"])
+@in_fake_time
+async def test_a_socket_without_such_a_bound(kind: str) -> None:
+    """It serves its client like any other."""
+    one, other = socketpair()
+    with one, other:
+        if kind == "closed":
+            one.close()
+        client = await open_over(one)
+        client.socket.room = 0
+        client.send("a")
+        await turns(1)
+        client.socket.drain()
+        await turns(1)
+        assert client.got[-1] == "4a"
+        assert not client.socket.errors
 
 
 # a socket for which there is no peer

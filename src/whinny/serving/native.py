@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket as sockets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from whinny.engine import AT_ONCE
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
     from whinny.types import DisconnectReason
 
 log = logging.getLogger("whinny.serving")
+
+UNSENT: Final = 128 * 1024
+"""Bytes that the system may keep for a client beside those that are under way to it, until it is seen to read."""
+
+_UNSENT_OPTION: Final[int | None] = getattr(sockets, "TCP_NOTSENT_LOWAT", None)
 
 
 class NativePath:
@@ -75,12 +82,14 @@ class NativeWebSocket(asyncio.Protocol):
         "_answer",
         "_because",
         "_blocked",
+        "_bounded",
         "_broken",
         "_closing",
         "_deadline",
         "_going_on",
         "_held",
         "_later",
+        "_left",
         "_lost",
         "_open_sockets",
         "_path",
@@ -112,6 +121,8 @@ class NativeWebSocket(asyncio.Protocol):
         self._going_on = False  # it is about to read on in what was received
         self._woken = False  # it is about to write
         self._blocked = False  # the socket takes no more for now
+        self._bounded = True  # the system is to take little for it
+        self._left = 0  # bytes of what was written, when that was last looked at
         self._answer: bytes | None = answer or None  # to the handshake; goes out before anything else
         self._pong: bytes | None = None  # the answer to the last ping
         self._closing = False  # a close frame went out
@@ -126,6 +137,7 @@ class NativeWebSocket(asyncio.Protocol):
         self._socket.set_protocol(self)
         # So that `pause_writing` is called when anything is left over, and `resume_writing` when nothing is.
         self._socket.set_write_buffer_limits(high=1, low=0)
+        _bound_unsent(self._socket, UNSENT)
         self.wake()
 
     # out
@@ -146,7 +158,11 @@ class NativeWebSocket(asyncio.Protocol):
         if not self._blocked:
             self.write()
         elif not self._closing and not self._lost:
-            self.peer.sent(self._socket.get_write_buffer_size())
+            left = self._socket.get_write_buffer_size()
+            if left < self._left:
+                self._seen_to_read()
+            self._left = left
+            self.peer.sent(left)
 
     def write(self) -> None:
         """Write all that waits, if the socket takes it."""
@@ -175,8 +191,18 @@ class NativeWebSocket(asyncio.Protocol):
         """The client has taken all that was written."""
         self._blocked = False
         if not self._closing and not self._lost:
+            self._seen_to_read()
             self.peer.sent()
             self.wake()
+
+    def _seen_to_read(self) -> None:
+        """It takes what was left over: lift the bound.
+
+        Within it a client gets little in each turn of the event loop; where turns are long it would fall behind.
+        """
+        if self._bounded:
+            self._bounded = False
+            _bound_unsent(self._socket, 0)
 
     # in
 
@@ -317,6 +343,20 @@ class NativeWebSocket(asyncio.Protocol):
     def _gone(self) -> None:
         self._unread = self._later = None
         self.peer.lost(self, "transport close", self._because)
+
+
+def _bound_unsent(transport: asyncio.Transport, size: int) -> None:
+    """Have the system take no more of what is written than it can send now and about `size` bytes; 0: all it likes.
+
+    It would take several MB for a client that does not read, and copying these delays all others; so the rest is left
+    in the send buffer, where it counts. A bound of the system's whole buffer (SO_SNDBUF) would hold back what is under
+    way too, and so a client that reads, but is far away. Not every system and socket can be told.
+    """
+    socket = transport.get_extra_info("socket")
+    if socket is None or _UNSENT_OPTION is None:
+        return
+    with suppress(OSError):  # a Unix socket, or one that is gone by now
+        socket.setsockopt(sockets.IPPROTO_TCP, _UNSENT_OPTION, size)
 
 
 def _frame(packet: Packet) -> bytes:
