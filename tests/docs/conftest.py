@@ -44,7 +44,8 @@ def serve_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
             served.clear()
             folder = tmp_path_factory.mktemp("example")
             (folder / "app.py").write_text(code)
-            served[code] = stack.enter_context(serve("app:app", args=["--app-dir", str(folder)], env=PRODUCTION))
+            env = PRODUCTION | {"WHINNY_SESSION_STORE": f"sqlite:///{folder / 'whinny.sqlite3'}"}
+            served[code] = stack.enter_context(serve("app:app", args=["--app-dir", str(folder)], env=env))
         return served[code]
 
     with stack:

@@ -22,9 +22,13 @@ DOCS = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
 
 @pytest.mark.parametrize("name", [name for name in DOCS if name != "get-started.md"])
-def test_examples_run(name: str) -> None:
-    """Each Python example of a page runs by itself."""
-    for number, code in enumerate(Page(name).blocks.get("python", [])):
+def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each Python example of a page runs by itself, beside the files of the page that it may import."""
+    page = Page(name)
+    for file, code in page.files.items():
+        (tmp_path / file).write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    for number, code in enumerate(page.blocks.get("python", [])):
         exec_as_module(code, f"{name.removesuffix('.md').replace('-', '_')}_{number}")
 
 

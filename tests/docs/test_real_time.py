@@ -44,12 +44,15 @@ READ_MESSAGES = PAGE.take("Sending a message", "javascript")
 ANSWER = PAGE.take("Sending a message", "javascript", 1)
 BROADCAST = PAGE.take("Broadcasting")
 ROOMS = PAGE.take("Rooms")
-ANYWHERE = PAGE.take("The server, anywhere in the app")
+IN_HTTP = PAGE.take("Accessing the Socket.IO server")
+ANYWHERE = PAGE.take("Accessing the Socket.IO server", number=1)
 SERVICES = PAGE.take("Services")
 HANDLE_ERROR = PAGE.take("Errors")
 VALIDATION = PAGE.take("Payload validation")
 REFUSED = json.loads(PAGE.take("Payload validation", "json"))
 TYPED = PAGE.take("Typed payloads")
+HTTP_HOOKS = PAGE.take("Using HTTP hooks")
+WITHOUT_A_USER = json.loads(PAGE.take("Using HTTP hooks", "json"))
 CONNECTION = PAGE.take("When a client comes and goes")
 CONNECT_ERROR = PAGE.take("When a client comes and goes", "javascript")
 OPTIONS = PAGE.take("Server options")
@@ -61,6 +64,9 @@ ELSEWHERE = {
     ("Calling a hook", "python", 0),
     ("Testing the whole app", "python", 0),
     ("Errors", "json", 0),  # test_real_time_text.py
+    ("Using sessions", "python", 0),  # test_real_time_sessions.py
+    *(("Forwarding HTTP sessions", "python", number) for number in range(2)),
+    *(("Forwarding HTTP sessions", "javascript", number) for number in range(3)),
 }
 
 # Answers go to a callback, in the words of a reader.
@@ -238,6 +244,15 @@ def test_rooms(serve_code: ServeCode, node: Node) -> None:
     assert ada.heard() == []
 
 
+def test_an_http_controller_emits(serve_code: ServeCode, node: Node) -> None:
+    """POST /users lets all clients refresh, and is answered with 200."""
+    url = serve_code(IN_HTTP).url
+    ada, bob = node.open(url), node.open(url)
+    assert httpx.post(f"{url}/users").status_code == 200
+    for client in (ada, bob):
+        assert client.heard(1) == [["refresh users"]]
+
+
 def test_an_endpoint_emits(serve_code: ServeCode, node: Node) -> None:
     """HTTP and Socket.IO answer on one port, and an endpoint that FastAPI runs in a thread reaches all clients."""
     url = serve_code(ANYWHERE).url
@@ -352,6 +367,25 @@ def test_a_generic_type_as_payload(serve_code: ServeCode, node: Node) -> None:
     assert ada.ask("find products", ["lamp"]) == {"status": "ok", "data": ["lamp"]}
     assert ada.ask("find products") == {"status": "ok", "data": ["all"]}
     assert ada.ask("find products", ["lamp", 3])["error"]["payload"][0]["instancePath"] == "/1"
+
+
+# Using HTTP hooks
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_an_http_hook_sees_the_handshake(transport: str, serve_code: ServeCode, node: Node) -> None:
+    """The user is found by a header, which the client has sent once, when it came."""
+    url = serve_code(HTTP_HOOKS).url
+    ada = node.open(url, transports=[transport], extraHeaders={"X-API-Key": "key-of-ada"})
+    for name in ("Grace", "Alan"):
+        assert ada.ask("create", name) == {"status": "ok", "data": f"Ada created {name}"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "another"}], ids=str)
+def test_an_http_hook_refuses(headers: dict[str, str], serve_code: ServeCode, node: Node) -> None:
+    """Its response of 401 is the event's error."""
+    eve = node.open(serve_code(HTTP_HOOKS).url, extraHeaders=headers)
+    assert eve.ask("create", "Grace") == WITHOUT_A_USER
 
 
 # Advanced

@@ -73,7 +73,7 @@ class LoginController:
     sessions = dependency(Sessions)
 
     @post("/cookie/log-in/{id:int}")
-    @use_sessions(cookie=True, csrf=False)
+    @use_sessions(cookie=True)
     def log_in(self, ctx: Context) -> HttpResponse:
         ctx.session.set_user(ctx.path_params["id"])
         ctx.session.regenerate()

@@ -12,7 +12,7 @@ from support.postgres import PostgresServer, postgres_server
 from support.redis import RedisServer, redis_server
 from whinny.sessions import MemoryStore, Store
 from whinny.sessions.redis import RedisStore
-from whinny.sessions.sql import SQLStore
+from whinny.sessions.sql import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -47,8 +47,8 @@ def store_of(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], 
         if kind == "redis":
             return RedisStore(request.getfixturevalue("redis").url, prefix=f"{name}:")
         if kind == "postgres":
-            return SQLStore(request.getfixturevalue("postgres").url, table=name)
-        return SQLStore(f"sqlite:///{tmp_path}/{name}.db" if kind == "sqlite file" else "sqlite://", table=name)
+            return SqlStore(request.getfixturevalue("postgres").url, table=name)
+        return SqlStore(f"sqlite:///{tmp_path}/{name}.db" if kind == "sqlite file" else "sqlite://", table=name)
 
     return store_of
 

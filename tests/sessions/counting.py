@@ -1,4 +1,4 @@
-"""A process that raises a counter in a session: `counting.py STORE PLACE TOKEN TIMES`; PLACE is a table or a prefix."""
+"""A process that raises counters in a session: `counting.py URL TABLE_OR_PREFIX TOKEN NAME TIMES`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def store_at(url: str, place: str) -> Store:
         from whinny.sessions.redis import RedisStore
 
         return RedisStore(url, prefix=place)
-    from whinny.sessions.sql import SQLStore
+    from whinny.sessions.sql import SqlStore
 
-    return SQLStore(url, table=place)
+    return SqlStore(url, table=place)
 
 
 async def count(sessions: Sessions, token: str, name: str, times: int) -> None:
@@ -39,4 +39,5 @@ async def main(url: str, place: str, token: str, name: str, times: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:5], int(sys.argv[5])))
+    _, url, place, token, name, times = sys.argv
+    asyncio.run(main(url, place, token, name, int(times)))

@@ -84,7 +84,10 @@ class UpdateForgetsFlash(MemoryStore):
 
 class UpdateIgnoresVersions(MemoryStore):
     async def update(self, state: SessionState, idle: float) -> bool:
-        return await self.destroy(state.id) and await self.save(state, idle) is None
+        had = await self.destroy(state.id)
+        if had:
+            await self.save(state, idle)
+        return had
 
 
 class UpdateTakesAnyLaterVersion(MemoryStore):
@@ -188,7 +191,10 @@ class ReplaceIgnoresVersions(MemoryStore):
     async def replace(self, id: str, state: SessionState, idle: float) -> bool:  # noqa: A002
         if id == state.id:
             return await super().replace(id, state, idle)
-        return await self.destroy(id) and await self.save(state, idle) is None
+        had = await self.destroy(id)
+        if had:
+            await self.save(state, idle)
+        return had
 
 
 class DestroySaysYes(MemoryStore):

@@ -54,6 +54,7 @@ class Asked:
 
     async def send(self, method: str, cookie: str | None = None, json: Any = None, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.client.cookies.clear()  # each request brings what the test says
         if cookie is not None:
             named["cookie"] = f"sessionID={cookie}"
         return await self.client.request(method, "/", headers=named, json=json)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import hmac
 import logging
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,6 +17,7 @@ from whinny import ConnectionRefused, ServiceManager
 from whinny.sessions import MemoryStore, Sessions, Store, session_id
 from whinny.testing import TestClient
 from whinny.websocket import WsServer
+from whinny.websocket.socket_sessions import SocketSessions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -301,7 +304,7 @@ async def test_forwarding_a_cookie() -> None:
 
 
 async def test_forwarding_a_cookie_without_its_csrf_token() -> None:
-    """Missing, wrong, of no text, of another session, or of an earlier one: refused, and nothing of the client stays."""
+    """Missing, wrong, of no text or of another session: refused, and nothing of the client stays."""
     async with world() as here:
         await here.post("/cookie/log-in/1")
         headers = {"cookie": f"sessionID={here.browser.cookies['sessionID']}"}
@@ -406,8 +409,6 @@ async def test_tokens_are_nowhere_else(caplog: pytest.LogCaptureFixture) -> None
 
 async def test_sockets_that_are_gone_leave_nothing() -> None:
     """Neither the socket nor its session is remembered."""
-    from whinny.websocket.socket_sessions import SocketSessions
-
     async with world() as here:
         client = await here.socket("/bearer")
         await data_of(client, "set", {"a": 1})
@@ -417,8 +418,6 @@ async def test_sockets_that_are_gone_leave_nothing() -> None:
         await client.wait_disconnected()
         del client
         await here.stack.aclose()
-        import gc
-
         gc.collect()
         assert len(known._known) == len(known._groups) == 0
 
@@ -426,5 +425,28 @@ async def test_sockets_that_are_gone_leave_nothing() -> None:
 def test_the_default_store_is_a_sqlite_file() -> None:
     """Where neither code nor settings say otherwise."""
     store = ServiceManager().get(Store)
-    assert type(store).__name__ == "SQLStore"
+    assert type(store).__name__ == "SqlStore"
     assert not isinstance(store, MemoryStore)
+
+
+async def test_csrf_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By HTTP and when a session is forwarded, whatever is given."""
+    compared: list[tuple[bytes, bytes]] = []
+    compare = hmac.compare_digest
+
+    def take_down(one: Any, other: Any) -> bool:
+        compared.append((one, other))
+        return compare(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", take_down)
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        csrf = here.browser.cookies["XSRF-TOKEN"].encode()
+        for given in ("x", "\ud800", csrf.decode()):
+            before = len(compared)
+            with suppress(ConnectionRefused):
+                await here.page_socket(csrf=given)
+            assert (csrf, given.encode("utf-8", "surrogatepass")) in compared[before:]
+        compared.clear()
+        await here.browser.post("/cookie/log-out", headers={"x-csrf-token": "y"})
+        assert (csrf, b"y") in compared

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
+from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -20,10 +21,10 @@ from sessions.conftest import KINDS, SHARED
 from sessions.counting import count
 from support.servers import TESTS, environment
 from whinny.errors import ConfigurationError, SessionAlreadyExists
-from whinny.sessions import SessionState, Sessions, Store, Timeouts, session_id
+from whinny.sessions import Sessions, SessionState, Store, Timeouts, session_id
 from whinny.sessions.choice import store_from_url
 from whinny.sessions.redis import RedisStore
-from whinny.sessions.sql import SQLStore, sessions_table
+from whinny.sessions.sql import SqlStore, sessions_table
 from whinny.testing import check_store
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ async def test_a_store_works_before_it_boots_and_after_it_was_closed(store_of: S
     store = store_of(kind)
     state = new_state()
     results = await asyncio.gather(*(store.save(state, LONG) for _ in range(10)), return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["NoneType", *["SessionAlreadyExists"] * 9][::1]
+    assert sorted(type(result).__name__ for result in results) == ["NoneType", *["SessionAlreadyExists"] * 9]
     await store.boot()
     await store.boot()
     assert await store.read(state.id) == state
@@ -128,44 +129,42 @@ async def test_many_stores_boot_at_once_on_an_empty_database(store_of: StoreOf, 
 
 
 @pytest.mark.parametrize("kind", SHARED)
-async def test_two_processes_lose_nothing(
-    booted: Booted, kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+async def test_two_processes_lose_nothing(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Both begin with no table, and then six tasks in them commit the same session at once, and two here."""
     place = f"p{secrets.token_hex(6)}"
     url = f"sqlite:///{tmp_path}/counted.db" if kind == "sqlite file" else request.getfixturevalue(kind).url
-    store: Store = RedisStore(url, prefix=place) if kind == "redis" else SQLStore(url, table=place)
+    store: Store = RedisStore(url, prefix=place) if kind == "redis" else SqlStore(url, table=place)
     sessions = Sessions(store, Timeouts())
     session = sessions.create()
     times = 20
     argv = [sys.executable, "-m", "sessions.counting", url, place, session.token]
     processes = [
-        subprocess.Popen(
-            [*argv, name, str(times)],
+        await asyncio.create_subprocess_exec(
+            *argv,
+            name,
+            str(times),
             cwd=TESTS,
             env=environment({"PYTHONPATH": os.pathsep.join(sys.path)}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
         )
         for name in ("first", "second")
     ]
     try:
         for process in processes:
             assert process.stdout is not None
-            assert (await asyncio.to_thread(process.stdout.readline)).strip() == "ready"
+            assert await process.stdout.readline() == b"ready\n"
         await session.commit()
         for process in processes:
             assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
+            process.stdin.write(b"go\n")
         await asyncio.gather(*(count(sessions, session.token, f"here.{number}", times) for number in range(2)))
-        for process in processes:
-            assert await asyncio.to_thread(process.wait, 60) == 0
+        assert [await process.wait() for process in processes] == [0, 0]
     finally:
         for process in processes:
-            process.kill()
-            process.communicate()
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
     counted = await sessions.read(session.token)
     assert counted is not None
     found = {key: value for key, value in counted.content.items() if "." in key}
@@ -245,10 +244,11 @@ async def test_a_table_made_by_others_is_used(kind: str, tmp_path: Path, request
     sessions_table(metadata, made)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
-    store, own = SQLStore(engine, made), SQLStore(engine, f"own{made}")
+    store, own = SqlStore(engine, made), SqlStore(engine, f"own{made}")
     for each in (store, own):
         await each.boot()
-        await check_store(each)
+    await check_store(store)
+    for each in (store, own):
         await each.close()
 
     def shape(connection: Any, name: str) -> Any:
@@ -269,7 +269,7 @@ async def test_a_table_made_by_others_is_used(kind: str, tmp_path: Path, request
 
 async def test_an_engine_with_one_connection_for_all_is_used_by_one_at_a_time() -> None:
     engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
-    store = SQLStore(engine)
+    store = SqlStore(engine)
     await check_store(store)
     state = new_state()
     await store.save(state, LONG)
@@ -280,13 +280,15 @@ async def test_an_engine_with_one_connection_for_all_is_used_by_one_at_a_time() 
 
 async def test_a_user_who_may_not_make_tables_can_use_one(postgres: PostgresServer) -> None:
     name = f"r{secrets.token_hex(6)}"
-    owner = SQLStore(postgres.url, table=name)
+    owner = SqlStore(postgres.url, table=name)
     await owner.boot()
     connection = await asyncpg.connect(postgres.url.replace("+asyncpg", ""))
     await connection.execute(f"CREATE ROLE {name} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO {name}")
-    store = SQLStore(postgres.url.replace("whinny@", f"{name}@"), table=name)
+    store = SqlStore(postgres.url.replace("whinny@", f"{name}@"), table=name)
     await store.boot()
-    await check_store(store)
+    state = new_state()
+    await store.save(state, LONG)
+    assert await store.read(state.id) == state
     await store.close()
     await connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}; DROP TABLE {name}")
     await connection.close()
@@ -295,7 +297,7 @@ async def test_a_user_who_may_not_make_tables_can_use_one(postgres: PostgresServ
 
 async def test_sqlite_is_used_so_that_processes_do_not_wait_for_one_another(tmp_path: Path) -> None:
     """A reader is not kept waiting by a writer, and the table is what other tools can read."""
-    store = SQLStore(f"sqlite:///{tmp_path}/app.db")
+    store = SqlStore(f"sqlite:///{tmp_path}/app.db")
     await store.boot()
     state = new_state(user_id="7")
     await store.save(state, LONG)
@@ -312,7 +314,7 @@ async def test_sqlite_is_used_so_that_processes_do_not_wait_for_one_another(tmp_
 
 
 async def test_the_loop_runs_on_while_sqlite_waits(tmp_path: Path) -> None:
-    store = SQLStore(f"sqlite:///{tmp_path}/app.db?timeout=5")
+    store = SqlStore(f"sqlite:///{tmp_path}/app.db?timeout=5")
     await store.boot()
     engine = create_engine(f"sqlite:///{tmp_path}/app.db")
     with engine.connect() as connection:
@@ -380,7 +382,7 @@ async def test_clear_removes_sessions_of_its_own_only(redis: RedisServer, prefix
     await asyncio.gather(*(store.save(state, LONG) for state in states))
     assert await client.dbsize() == 1206
     await store.clear()
-    assert sorted(key.decode() for key in await client.keys()) == sorted([*stays, "ab:" + "0" * 64])
+    assert sorted({key.decode() async for key in client.scan_iter()}) == sorted([*stays, "ab:" + "0" * 64])
     await client.flushdb()
     await client.aclose()
     await store.close()
@@ -403,7 +405,7 @@ async def test_a_redis_client_is_used_and_not_closed(redis: RedisServer, options
 @pytest.mark.parametrize("operation", ["save", "update", "replace"])
 async def test_a_write_whose_answer_was_lost_is_done_once(redis: RedisServer, operation: str) -> None:
     """The client sends it again over another connection; the answer is that of the first time."""
-    lost = []
+    lost: list[bytes] = []
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", redis.port)
@@ -445,6 +447,31 @@ async def test_a_write_whose_answer_was_lost_is_done_once(redis: RedisServer, op
 
 
 # which store
+
+
+@pytest.mark.parametrize(
+    ("url", "package", "advice"),
+    [
+        ("redis://127.0.0.1/0", "redis", r'package redis: pip install "whinny\[redis\]"'),
+        ("sqlite:///app.db", "sqlalchemy", r'package sqlalchemy: pip install "whinny\[sql\]"'),
+        ("sqlite:///app.db", "aiosqlite", "package aiosqlite: pip install aiosqlite"),
+        ("postgresql://host/db", "asyncpg", "package asyncpg: pip install asyncpg"),
+    ],
+)
+def test_a_store_whose_package_is_missing_says_which(
+    url: str, package: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Missing(MetaPathFinder):
+        def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+            if fullname == package:
+                raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    for module in list(sys.modules):
+        if module.startswith(("whinny.sessions.redis", "whinny.sessions.sql")) or module.split(".")[0] == package:
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    with pytest.raises(ConfigurationError, match=advice):
+        store_from_url(url)
 
 
 async def test_a_url_names_a_store(tmp_path: Path, redis: RedisServer, postgres: PostgresServer) -> None:

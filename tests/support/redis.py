@@ -28,6 +28,8 @@ class RedisServer(Program):
             pytest.fail("These tests need the program `redis-server`: run `make test`, or install it.")
         port = free_port()
         options = {"bind": "127.0.0.1", "port": str(port), "dir": str(folder), "save": "", "appendonly": "yes"}
+        # What is answered is then in the file, if not on the disk: a flush to it would hold back later writes.
+        options["appendfsync"] = "no"
         super().__init__(
             [program, *(word for name, value in options.items() for word in (f"--{name}", value))], port, folder
         )

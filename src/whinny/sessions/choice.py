@@ -27,10 +27,10 @@ def store_from_url(url: str) -> Store:
             raise _missing(url, error, "redis") from None
         return RedisStore(url)
     try:
-        from whinny.sessions.sql import SQLStore
+        from whinny.sessions.sql import SqlStore
     except ModuleNotFoundError as error:
         raise _missing(url, error, "sql") from None
-    return SQLStore(url)
+    return SqlStore(url)
 
 
 def _missing(url: str, error: ModuleNotFoundError, extra: str) -> ConfigurationError:

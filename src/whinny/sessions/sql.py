@@ -82,7 +82,7 @@ def sessions_table(metadata: MetaData, name: str = "sessions") -> Table:
     )
 
 
-class SQLStore(Store):
+class SqlStore(Store):
     """Sessions in the table `table` of a database, given as a SQLAlchemy URL or as an engine.
 
     `sqlite:` and `postgresql:` URLs are opened with aiosqlite and asyncpg. The engine of a URL is closed by `close`;

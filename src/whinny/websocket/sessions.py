@@ -81,7 +81,8 @@ class _UseWebsocketSessions(ControllerHook):
         elif self._required:
             return _refusal("invalid_request", NOT_FOUND)
         else:
-            session = sockets.new_session(socket, sessions) if self._create else None
+            session = sockets.begin(socket, sessions) if self._create else None
+        begun = None if token is not None else session
         ctx.session = session
         if session is not None and session.user_id is not None and self._user is not None:
             ctx.user = await self._user(session, services)
@@ -92,12 +93,16 @@ class _UseWebsocketSessions(ControllerHook):
 
         async def commit(response: AnyResponse | None) -> None:
             session: Session | None = ctx.session
-            if session is None or _is_internal(response):
-                return
-            if session.is_destroyed:
-                sockets.forget(socket)
-            else:
-                await sockets.commit(socket, session, sessions)
+            try:
+                if session is None or _is_internal(response):
+                    return
+                if session.is_destroyed:
+                    sockets.forget(socket)
+                else:
+                    await sockets.commit(socket, session, sessions)
+            finally:
+                if begun is not None:
+                    sockets.end(socket, begun)
 
         return commit
 

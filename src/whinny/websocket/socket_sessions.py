@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary, ref
 
@@ -39,7 +40,7 @@ class SocketSessions:
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[SocketLike, _Known] = WeakKeyDictionary()
         self._groups: WeakValueDictionary[str, _Group] = WeakValueDictionary()
-        self._new: WeakKeyDictionary[SocketLike, ref[Session]] = WeakKeyDictionary()
+        self._begun: WeakKeyDictionary[SocketLike, _Begun] = WeakKeyDictionary()
         self._regenerating: dict[str, tuple[SocketLike, str]] = {}
         self._over: dict[int, Sessions] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,14 +84,21 @@ class SocketSessions:
         if known is not None:
             known.group.sockets.discard(socket)
 
-    def new_session(self, socket: SocketLike, sessions: Sessions) -> Session:
-        """The session that the first events of a socket begin: all that run at a time share it."""
-        known = self._new.get(socket)
-        session = None if known is None else known()
-        if session is None or session.is_destroyed or not session.is_new:
-            session = sessions.create()
-            self._new[socket] = ref(session)
-        return session
+    def begin(self, socket: SocketLike, sessions: Sessions) -> Session:
+        """The new session of a socket's first event, and of all that run at the same time. Each must `end` it."""
+        begun = self._begun.get(socket)
+        if begun is None or begun.session.is_destroyed or not begun.session.is_new:
+            begun = self._begun[socket] = _Begun(sessions.create())
+        begun.events += 1
+        return begun.session
+
+    def end(self, socket: SocketLike, session: Session) -> None:
+        """An event is over that had a session from `begin`. When it was the last one, the next begins another."""
+        begun = self._begun.get(socket)
+        if begun is not None and begun.session is session:
+            begun.events -= 1
+            if not begun.events:
+                del self._begun[socket]
 
     async def commit(self, socket: SocketLike, session: Session, sessions: Sessions) -> None:
         """Commit a session of this socket, which keeps the token that the session has then."""
@@ -114,12 +122,16 @@ class SocketSessions:
     # what becomes of sessions
 
     def sessions_ended(self, ids: Sequence[str]) -> None:
-        """Their sockets are disconnected, with all that their clients have joined."""
+        """Their sockets are disconnected, with all that their clients have joined.
+
+        That is in the next turn of the loop: the event in which it happens is answered first.
+        """
+        loop = asyncio.get_running_loop()
         for id_ in ids:
             group = self._groups.pop(id_, None)
             for socket in list(group.sockets) if group is not None else ():
                 self._known.pop(socket, None)
-                socket.disconnect(close=True)
+                loop.call_soon(partial(socket.disconnect, close=True))
 
     def session_replaced(self, old: str, new: str) -> None:
         """The sockets of the old token lose their connection, and come back with the new token if they have it.
@@ -173,6 +185,14 @@ class _Known:
 
     def __repr__(self) -> str:
         return "<the session of a socket>"
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A new session, and how many events have it."""
+
+    session: Session
+    events: int = 0
 
 
 class _Group:
