@@ -208,7 +208,8 @@ class _Group:
     def look_at(self, time: float, sockets: SocketSessions) -> None:
         """Look at the session when this time, in seconds since 1970, has come."""
         delay = max(0.0, time - self.sessions.clock()) + 0.01
-        asyncio.get_running_loop().call_later(delay, _look, ref(self), ref(sockets))
+        group: ref[_Group] = ref(self)
+        asyncio.get_running_loop().call_later(delay, _look, group, ref(sockets))
 
 
 def _look(group: ref[_Group], sockets: ref[SocketSessions]) -> None:
