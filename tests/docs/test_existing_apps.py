@@ -105,6 +105,22 @@ def test_another_site_is_refused(recipe: str, transport: str, serve_code: ServeC
 
 @by_cookie
 @on_both
+def test_another_site_that_was_let_in(recipe: str, transport: str, serve_code: ServeCode, node: Node) -> None:
+    """By an option that allows too much: it has the user's cookie, and still not the token."""
+    option = '    options = ServerOptions(cors_allowed_origins="*")\n'
+    code = re.sub(r"(class WebsocketController.*\n)", lambda found: found[1] + option, recipe)
+    url = serve_code(f"from whinny import ServerOptions\n{code}").url
+    headers, token = logged_in(url)
+    options: dict[str, Any] = {
+        "transports": [transport],
+        "extraHeaders": {**headers, "Origin": "https://elsewhere.example"},
+    }
+    assert node.refusal(url, **options)[0] == "CSRF token missing or incorrect."
+    node.open(url, auth={"csrfToken": token}, **options).settle()
+
+
+@by_cookie
+@on_both
 def test_logging_out_disconnects(recipe: str, transport: str, serve_code: ServeCode, node: Node) -> None:
     """The user's sockets, and nobody else's."""
     url = serve_code(recipe.replace('{"ada": "engine"}', '{"ada": "engine", "eve": "engine"}')).url
@@ -163,7 +179,7 @@ def test_a_jwt(transport: str, serve_code: ServeCode, node: Node) -> None:
 @on_both
 def test_a_jwt_that_is_none(transport: str, serve_code: ServeCode, node: Node) -> None:
     """Missing, malformed, of no text, of another key, unsigned, or expired."""
-    url = serve_code(JWT).url
+    server = serve_code(JWT)
     tokens = exec_as_module("import jwt\nADA = {'sub': 'ada', 'exp': 4e9}", "recipe_tokens")
     key = re.findall('KEY = "(.*)"', JWT)[0]
     others = [
@@ -173,8 +189,9 @@ def test_a_jwt_that_is_none(transport: str, serve_code: ServeCode, node: Node) -
         tokens.jwt.encode({"sub": "ada"}, key, algorithm="HS256"),
     ]
     for auth in ({}, {"token": 3}, {"token": "a.b.c"}, *({"token": token} for token in others)):
-        message, data = node.refusal(url, transports=[transport], auth=auth)
+        message, data = node.refusal(server.url, transports=[transport], auth=auth)
         assert (message, data["code"]) == ("Log in first.", "invalid_token")
+    assert "Traceback" not in server.log
 
 
 @on_both

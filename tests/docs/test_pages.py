@@ -81,7 +81,11 @@ def test_a_prefix_must_be_stripped() -> None:
 
 @pytest.mark.parametrize("name", [*DOCS, "../README.md"])
 def test_links_lead_somewhere(name: str) -> None:
-    """Every link to a file of the project has one behind it."""
+    """Every link to a file of the project has one behind it, and every link to a section that section."""
     page = ROOT / "docs" / name
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(), re.M)
+            assert anchor in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}, anchor

@@ -12,6 +12,7 @@ import pytest
 
 from docs.programs import browser_page, line, post, program
 from docs.sections import Sections
+from support.servers import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +105,19 @@ def test_a_cookie_that_is_not_enough(transport: str, serve_code: ServeCode, node
     assert nobody == ("Session token not found.", {"code": "invalid_request"})
 
 
+def test_a_cookie_that_comes_twice(serve_code: ServeCode, node: Node) -> None:
+    """A socket has the session that requests of the same browser have."""
+    url = serve_code(COOKIE).url
+    cookies = logged_in(url)
+    headers = {"Cookie": f"sessionID=another; sessionID={cookies['sessionID']}"}
+    csrf = {"X-CSRF-Token": cookies["XSRF-TOKEN"]}
+    assert (
+        httpx.post(f"{url}/log-in", json=EVE, headers=headers | csrf).text == ""
+    )  # the login's 401, not the session's
+    ada = node.open(url, extraHeaders=headers, auth={"csrfToken": cookies["XSRF-TOKEN"]})
+    assert ada.ask("who am I") == {"status": "ok", "data": "ada"}
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_cookie_from_another_origin(transport: str, serve_code: ServeCode, node: Node) -> None:
     """Does not get as far as `on_connection`, even with the CSRF token."""
@@ -122,7 +136,7 @@ def test_forwarding_in_a_browser(serve_code: ServeCode) -> None:
     """The page's code logs why it is refused; after the login it has the session, and a second login it survives."""
     url = serve_code(COOKIE).url
     with browser_page(url) as page:
-        with page.expect_console_message() as printed:
+        with page.expect_console_message(lambda message: "Session token" in message.text) as printed:
             page.evaluate(f"() => {{ {IN_A_BROWSER} window.socket = socket; window.csrfToken = csrfToken; }}")
         assert printed.value.text.startswith("Session token not found.")
         assert post(page, "/log-in", ADA) == 204
@@ -134,6 +148,38 @@ def test_forwarding_in_a_browser(serve_code: ServeCode) -> None:
         assert page.evaluate("() => window.left") == "transport close"
         assert page.context.cookies() != before
         assert page.evaluate("() => socket.timeout(8000).emitWithAck('who am I')")["data"] == "ada"
+
+
+def test_a_session_that_ends_in_another_process(node: Node, tmp_path: Path) -> None:
+    """As docs/sessions.md has it: noticed with the next event, or when its time would have been over."""
+    log_out = """
+    @post("/log-out")
+    @use_sessions(cookie=True)
+    async def log_out(self, ctx: Context) -> HttpResponse:
+        await ctx.session.destroy()
+        return HttpResponseNoContent()
+
+
+class WebsocketController("""
+    (tmp_path / "app.py").write_text(COOKIE.replace("\n\nclass WebsocketController(", log_out))
+    env = {
+        "WHINNY_SESSION_STORE": f"sqlite:///{tmp_path / 'whinny.sqlite3'}",
+        "WHINNY_SESSION_IDLE_TIMEOUT": "4",
+    }
+    args = ["--app-dir", str(tmp_path)]
+    with serve("app:app", args=args, env=env) as here, serve("app:app", args=args, env=env) as there:
+        cookies = logged_in(here.url)
+        csrf = cookies["XSRF-TOKEN"]
+        options: dict[str, Any] = {"extraHeaders": as_header(cookies), "auth": {"csrfToken": csrf}}
+        near, asking, silent = node.open(here.url, **options), *(node.open(there.url, **options) for _ in range(2))
+        response = httpx.post(f"{here.url}/log-out", headers=as_header(cookies) | {"X-CSRF-Token": csrf})
+        assert response.status_code == 204
+        near.left()
+        assert asking.ask("who am I")["error"] == {
+            "code": "invalid_token",
+            "description": "token invalid or expired",
+        }
+        silent.left()
 
 
 # Forwarding a bearer token

@@ -151,12 +151,13 @@ def test_what_a_session_has_is_listed() -> None:
 
 async def keeps(services: ServiceManager) -> bool:
     """Whether the store of this app keeps a session, from its start to its end."""
+    sessions = services.get(Sessions)
     await services.boot()
     try:
-        session = services.get(Sessions).create()
+        session = sessions.create()
         session.set_user("ada")
         await session.commit()
-        found = await services.get(Sessions).read(session.token)
+        found = await sessions.read(session.token)
         return found is not None and found.user_id == "ada"
     finally:
         await services.close()
@@ -165,9 +166,7 @@ async def keeps(services: ServiceManager) -> bool:
 def of_the_page(code: str, name: str, url: str, real: str) -> Any:
     """The page's example, with a real server in the place of the one that it names."""
     assert url in code
-    services = exec_as_module(code.replace(url, real), name).services
-    services.get(Sessions)
-    return services
+    return exec_as_module(code.replace(url, real), name).services
 
 
 @pytest.mark.anyio
@@ -177,12 +176,7 @@ async def test_a_sql_store_over_an_engine() -> None:
         services = of_the_page(SQL, "sessions_sql", "postgresql+asyncpg://app:secret@localhost/app", server.url)
         assert services.get(Store).table.name == "app_sessions"
         assert await keeps(services)
-        await exec_engine(services).dispose()
-
-
-def exec_engine(services: ServiceManager) -> Any:
-    """The engine of the example; its store leaves it open, as it is the app's."""
-    return sys.modules["sessions_sql"].__dict__["engine"]
+        await sys.modules["sessions_sql"].__dict__["engine"].dispose()  # the store leaves it open: it is the app's
 
 
 @pytest.mark.anyio

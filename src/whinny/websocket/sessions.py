@@ -167,11 +167,12 @@ async def forward_http_session_to_websocket(
 
 
 def _cookie(header: str, name: str) -> str | None:
+    found = None
     for part in header.split(";"):
         key, _, value = part.strip().partition("=")
         if key == name:
-            return value.strip('"') or None
-    return None
+            found = value.strip('"')  # the last of several, as HTTP requests have it
+    return found or None
 
 
 def _bearer(socket: SocketLike) -> str | None:
