@@ -67,8 +67,9 @@ class Scene:
     attacker: str
 
     def cookie(self, name: str) -> str:
-        (found,) = [each for each in self.context.cookies(self.victim) if each["name"] == name]
-        return str(found["value"])
+        cookies: list[Any] = list(self.context.cookies(self.victim))
+        (value,) = [each["value"] for each in cookies if each["name"] == name]
+        return str(value)
 
     def connect(self, page: Page, transport: str, auth: dict[str, Any] | None = None) -> Any:
         """What comes of it when this page connects to the victim's app."""

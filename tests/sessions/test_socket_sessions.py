@@ -13,7 +13,17 @@ import httpx
 import pytest
 
 from sessions.apps import FailingStore, make_app
-from whinny import ConnectionRefused, ServiceManager
+from whinny import (
+    ConnectionRefused,
+    ServiceManager,
+    Settings,
+    SocketIOController,
+    WebsocketContext,
+    WebsocketResponse,
+    event_name,
+    forward_http_session_to_websocket,
+    use_websocket_sessions,
+)
 from whinny.sessions import MemoryStore, Sessions, Store, session_id
 from whinny.testing import TestClient
 from whinny.websocket import WsServer
@@ -21,6 +31,7 @@ from whinny.websocket.socket_sessions import SocketSessions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -123,7 +134,7 @@ async def test_without_a_token() -> None:
 
 @pytest.mark.parametrize("end", ["unknown", "expired", "destroyed"])
 async def test_a_token_of_no_session(end: str) -> None:
-    """It is an error once; then the socket has no token."""
+    """The event is answered with the error, and the client is disconnected, as it is when it hears of the end."""
     async with world() as here:
         client = await here.socket("/bearer")
         id_ = await data_of(client, "set", {"a": 1})
@@ -137,8 +148,7 @@ async def test_a_token_of_no_session(end: str) -> None:
             state.version += 1
             assert await here.store.update(state, 900)
         assert await error_of(client, "me") == OLD_TOKEN
-        if end != "expired":  # an expired one takes its sockets with it
-            assert (await data_of(client, "me"))["content"] == {}
+        assert await client.wait_disconnected() == "io server disconnect"
 
 
 async def test_a_user_that_is_not_there() -> None:
@@ -450,3 +460,51 @@ async def test_csrf_tokens_are_compared_in_constant_time(monkeypatch: pytest.Mon
         compared.clear()
         await here.browser.post("/cookie/log-out", headers={"x-csrf-token": "y"})
         assert (csrf, b"y") in compared
+
+
+async def test_a_store_that_only_forwarding_asks_for(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """It is booted when the first client comes, and closed with the app; so is one that was given to a hook."""
+
+    class Booted(MemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.life: list[str] = []
+
+        async def boot(self) -> None:
+            self.life.append("boot")
+
+        async def close(self) -> None:
+            self.life.append("close")
+
+    given, default = Booted(), Booted()
+
+    class Root(SocketIOController):
+        async def on_connection(self, ctx: WebsocketContext) -> None:
+            await forward_http_session_to_websocket(ctx)
+
+        @event_name("me")
+        @use_websocket_sessions(given)
+        def me(self, ctx: WebsocketContext) -> WebsocketResponse:
+            return WebsocketResponse(ctx.session.is_new)
+
+    services = ServiceManager(Settings(session_store="memory:"))
+    services.set(Store, default)
+    app = services.get(Root).attach()
+    async with app.lifespan():
+        assert given.life == default.life == ["boot"]
+        async with TestClient(app) as client:
+            assert await data_of(client, "me") is True
+    assert given.life == default.life == ["boot", "close"]
+
+    class Only(SocketIOController):
+        async def on_connection(self, ctx: WebsocketContext) -> None:
+            await forward_http_session_to_websocket(ctx)
+
+    services = ServiceManager(Settings(session_store=f"sqlite:///{tmp_path}/late.sqlite3"))
+    app = services.get(Only).attach()
+    async with app.lifespan():
+        async with TestClient(app):
+            pass
+        assert services.get(Store).__dict__["_is_made"]
+    assert not services.get(Store).__dict__["_is_made"]
+    assert "booted" not in caplog.text

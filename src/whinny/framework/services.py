@@ -37,6 +37,7 @@ class ServiceManager:
         self._made: list[Any] = []
         self._making: list[object] = []
         self._booted: list[Any] = []
+        self._late = False  # what is made now is booted right after
         self._booting: asyncio.Task[Any] | None = None
         self._state: str = "new"  # then booting, then booted
         self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None  # of those who boot
@@ -78,6 +79,25 @@ class ServiceManager:
                     if wanted is cls:
                         getattr(owner, "__dict__", {}).pop(name, None)  # so that it is looked up again
         return self
+
+    def keep(self, service: object) -> None:
+        """Boot and close this object with the services, though nobody gets it by its class."""
+        with self._lock:
+            if not any(service is each for each in self._made):
+                self._add(service)
+
+    async def ready(self, cls: Callable[..., T]) -> T:
+        """The service of this class, booted, should it be made only now."""
+        if cls not in self._services:
+            with self._lock:
+                self._late = True
+                try:
+                    self.get(cls)
+                finally:
+                    self._late = False
+            if self._state == "booted":
+                await self.boot()
+        return self.get(cls)
 
     def make(self, cls: Callable[..., T], **stand_ins: Any) -> T:
         """A new object of the class, which is not kept as the service; for tests.
@@ -153,6 +173,8 @@ class ServiceManager:
 
     def _add_late(self, service: object) -> None:
         """A service was made after all others were booted."""
+        if self._late:
+            return  # whoever makes it sees to that
         if _has(service, "boot"):
             log.warning(
                 "%s was made after the services had been booted, so its boot() has not run: name it as a dependency of "

@@ -123,7 +123,10 @@ class _UseSessions(ControllerHook):
 
 
 def _sessions(store: Store | None, services: ServiceManager) -> Sessions:
-    return services.get(Sessions) if store is None else Sessions.over(store, services.settings)
+    if store is None:
+        return services.get(Sessions)
+    services.keep(store)
+    return Sessions.over(store, services.settings)
 
 
 class _Request:

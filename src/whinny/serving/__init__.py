@@ -2,7 +2,6 @@
 
 from whinny.serving.asgi import SocketIOApp
 from whinny.serving.lifecycle import Lifecycle
-from whinny.serving.origin import OriginPolicy
 from whinny.serving.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["ASGIApp", "Lifecycle", "Message", "OriginPolicy", "Receive", "Scope", "Send", "SocketIOApp"]
+__all__ = ["ASGIApp", "Lifecycle", "Message", "Receive", "Scope", "Send", "SocketIOApp"]

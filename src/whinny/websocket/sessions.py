@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from whinny.errors import ConnectionRefused
 from whinny.framework import INTERNAL_ERROR, ControllerHook, Hook, HookDecorator, ServiceManager, services_of
-from whinny.serving import OriginPolicy
-from whinny.sessions import FindUser, Session, Store, UserFinder, user_finder
+from whinny.sessions import FindUser, Session, Sessions, Store, UserFinder, user_finder
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
 from whinny.websocket.socket_sessions import FROM_COOKIE, SocketSessions
-from whinny.websocket.ws_server import WsServer
 
 if TYPE_CHECKING:
     from whinny.websocket.context import WebsocketContext
@@ -74,7 +72,7 @@ class _UseWebsocketSessions(ControllerHook):
         if token is not None:
             session = await sessions.read(token)
             if session is None:
-                sockets.forget(socket)
+                sockets.has_ended(socket)
                 return _refusal("invalid_token", INVALID)
             if sockets.is_from_cookie(socket):
                 session.fix(FROM_COOKIE)
@@ -84,12 +82,14 @@ class _UseWebsocketSessions(ControllerHook):
             session = sockets.begin(socket, sessions) if self._create else None
         begun = None if token is not None else session
         ctx.session = session
-        if session is not None and session.user_id is not None and self._user is not None:
-            ctx.user = await self._user(session, services)
-            if ctx.user is None:
-                await session.destroy()
+        try:
+            if session is not None and not await self._find_user(ctx, session, services):
                 sockets.forget(socket)
                 return _refusal("invalid_token", NO_USER)
+        except BaseException:
+            if begun is not None:
+                sockets.end(socket, begun)
+            raise
 
         async def commit(response: AnyResponse | None) -> None:
             session: Session | None = ctx.session
@@ -105,6 +105,15 @@ class _UseWebsocketSessions(ControllerHook):
                     sockets.end(socket, begun)
 
         return commit
+
+    async def _find_user(self, ctx: WebsocketContext[Any], session: Session, services: ServiceManager) -> bool:
+        """Set the user of a session that has one. False when there is no such user: the session is then destroyed."""
+        if session.user_id is None or self._user is None:
+            return True
+        ctx.user = await self._user(session, services)
+        if ctx.user is None:
+            await session.destroy()
+        return ctx.user is not None
 
 
 def _refusal(code: str, description: str) -> WebsocketErrorResponse:
@@ -126,7 +135,8 @@ async def forward_http_session_to_websocket(
 ) -> None:
     """Lets a client that has logged in by HTTP go on with its session; to be awaited in `on_connection`.
 
-    With `cookie` the session is that of the session cookie, and the client must show its CSRF token too: as
+    With `cookie` the session is that of the session cookie, and the client, whose origin the server has looked at
+    already, must show its CSRF token too: as
     `auth: { csrfToken }`, or in the header `X-CSRF-Token` or `X-XSRF-Token`. Else it is that of the bearer token in the
     `Authorization` header or, as browsers can send none with a WebSocket, in `auth: { token }`.
 
@@ -134,14 +144,14 @@ async def forward_http_session_to_websocket(
     ConnectionRefused, whose `data` has a `code`: invalid_request, invalid_token or invalid_csrf_token.
     """
     services = services_of(ctx.controller)
+    if store is None:
+        await services.ready(Sessions)  # nothing else may have asked for a store
     sockets = services.get(SocketSessions)
     sessions = sockets.of(store)
     find_user = user_finder(user, "forward_http_session_to_websocket")
     handshake = ctx.socket.handshake
     if cookie:
         token = _cookie(handshake.headers.get("cookie", ""), services.settings.session_cookie_name)
-        if token is not None and not OriginPolicy(services.get(WsServer).io.options).allows(handshake.request):
-            raise ConnectionRefused("Forbidden origin.", {"code": "invalid_origin"})
     else:
         token = _bearer(ctx.socket)
     if token is None:

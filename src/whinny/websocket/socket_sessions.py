@@ -49,7 +49,11 @@ class SocketSessions:
         """The sessions of a store, or of the app's; this hears of those that end."""
         sessions = self._over.get(id(store))
         if sessions is None:
-            sessions = self._services.get(Sessions) if store is None else Sessions.over(store, self._services.settings)
+            if store is None:
+                sessions = self._services.get(Sessions)
+            else:
+                self._services.keep(store)
+                sessions = Sessions.over(store, self._services.settings)
             self._over[id(store)] = sessions
             sessions.store.observers.add(self)
         return sessions
@@ -77,6 +81,14 @@ class SocketSessions:
             group.look_at(session.expires_at, self)
         group.sockets.add(socket)
         self._known[socket] = _Known(session.token, from_cookie, group)
+
+    def has_ended(self, socket: SocketLike) -> None:
+        """The session of this socket is gone, as has just been found out."""
+        known = self._known.get(socket)
+        if known is not None:
+            self.forget(socket)
+            self.sessions_ended([id_of(known.token)])
+            asyncio.get_running_loop().call_soon(partial(socket.disconnect, close=True))
 
     def forget(self, socket: SocketLike) -> None:
         """This socket has no session any more."""
