@@ -1,4 +1,4 @@
-"""The products' database: one table in an SQLite file, reached through SQLAlchemy's asyncio sessions."""
+"""The page's database: its tables in an SQLite file, reached through SQLAlchemy's asyncio sessions."""
 
 import os
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """Knows all tables; the app makes them when it starts."""
+    """Knows all tables but that of the sessions."""
 
 
 class Product(Base):
@@ -21,6 +21,30 @@ class Product(Base):
     name: Mapped[str] = mapped_column(String(100))
 
 
+class User(Base):
+    """Somebody who may log in. `key` is the name as names are compared: no two users have the same."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    key: Mapped[str] = mapped_column(unique=True)
+    password: Mapped[str]  # its Argon2 hash
+
+
 file = os.getenv("PRODUCTS_DATABASE", "products.sqlite3")
 engine = create_async_engine(URL.create("sqlite+aiosqlite", database=file))
-new_session = async_sessionmaker(engine)
+new_session = async_sessionmaker(engine, expire_on_commit=False)
+
+
+class Database:
+    """A service: the tables are there before the first request, and the file is closed after the last."""
+
+    async def boot(self) -> None:
+        """Make the tables that are missing."""
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+
+    async def close(self) -> None:
+        """Close the file."""
+        await engine.dispose()
