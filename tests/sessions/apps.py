@@ -145,6 +145,19 @@ class EventController:
         ctx.session.regenerate()
         return WebsocketResponse(ctx.session.token)
 
+    @event_name("slow")
+    @use_websocket_sessions()
+    async def slow(self, ctx: WebsocketContext, payload: float) -> WebsocketResponse:
+        await asyncio.sleep(payload)
+        return WebsocketResponse(ctx.session.user_id)
+
+    @event_name("log out slowly")
+    @use_websocket_sessions()
+    async def log_out_slowly(self, ctx: WebsocketContext) -> WebsocketResponse:
+        await ctx.session.destroy()
+        await asyncio.sleep(0.02)
+        return WebsocketResponse("bye")
+
     @event_name("log out")
     @use_websocket_sessions()
     async def log_out(self, ctx: WebsocketContext) -> WebsocketResponse:

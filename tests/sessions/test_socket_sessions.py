@@ -6,14 +6,18 @@ import asyncio
 import gc
 import hmac
 import logging
+import re
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from sessions.apps import FailingStore, make_app
+from sessions.stores import SlowStore
 from whinny import (
+    ConfigurationError,
     ConnectionRefused,
     ServiceManager,
     Settings,
@@ -23,8 +27,10 @@ from whinny import (
     event_name,
     forward_http_session_to_websocket,
     use_websocket_sessions,
+    websocket_hook,
 )
 from whinny.sessions import MemoryStore, Sessions, Store, session_id
+from whinny.sessions.refusals import cookie
 from whinny.testing import TestClient
 from whinny.websocket import WsServer
 from whinny.websocket.socket_sessions import SocketSessions
@@ -508,3 +514,163 @@ async def test_a_store_that_only_forwarding_asks_for(caplog: pytest.LogCaptureFi
         assert services.get(Store).__dict__["_is_made"]
     assert not services.get(Store).__dict__["_is_made"]
     assert "booted" not in caplog.text
+
+
+# things that happen at once
+
+
+async def test_an_event_that_runs_while_another_regenerates() -> None:
+    """It is answered, and the socket goes on with the new token."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        await data_of(client, "log in", 2)
+        slow = asyncio.create_task(data_of(client, "slow", 0.05))
+        await asyncio.sleep(0.01)
+        new = await data_of(client, "regenerate")
+        assert await slow == 2
+        assert await data_of(client, "required") == 2
+        assert await data_of(await here.socket("/bearer", auth={"token": new}), "required") == 2
+
+
+async def test_two_sockets_that_regenerate_at_once() -> None:
+    """One of them has the new token, and knows it; the other loses its connection, or gets an error."""
+    async with world(SlowStore()) as here:
+        token = (await here.post("/bearer/log-in/2")).json()["token"]
+        one = await here.socket("/bearer", auth={"token": token})
+        other = await here.socket("/bearer", auth={"token": token})
+        answers = await asyncio.gather(
+            one.emit_with_ack("regenerate"), other.emit_with_ack("regenerate"), return_exceptions=True
+        )
+        won = [answer["data"] for answer in answers if isinstance(answer, dict) and answer["status"] == "ok"]
+        assert len(won) == 1
+        winner = one if isinstance(answers[0], dict) and answers[0]["status"] == "ok" else other
+        assert await data_of(winner, "required") == 2
+        assert await data_of(await here.socket("/bearer", auth={"token": won[0]}), "required") == 2
+
+
+async def test_a_session_that_ends_while_its_client_comes() -> None:
+    """The client is not let in, and hears why."""
+    store = SlowStore()
+    async with world(store) as here:
+        token = (await here.post("/bearer/log-in/1")).json()["token"]
+        store.turns = lambda: 50
+        coming = asyncio.create_task(refused(here, "/bearer", auth={"token": token}))
+        while "touch" not in store.calls[-1:]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        store.turns = lambda: 0
+        await here.sessions.destroy(session_id(token))
+        assert await coming == ("token invalid or expired", {"code": "invalid_token"})
+
+
+async def test_a_regenerated_session_expires_too() -> None:
+    """The sockets that moved with it are disconnected when its time is over."""
+    async with world(session_idle_timeout=0.3, session_absolute_timeout=100.0) as here:
+        client = await here.socket("/bearer")
+        await data_of(client, "log in", 1)
+        await data_of(client, "regenerate")
+        assert await client.wait_disconnected(timeout=5) == "io server disconnect"
+
+
+async def test_a_logout_is_answered_before_the_client_is_disconnected() -> None:
+    """Whatever the method does after it."""
+    async with world() as here:
+        client = await here.socket("/bearer")
+        await data_of(client, "log in", 1)
+        assert await data_of(client, "log out slowly") == "bye"
+        assert await client.wait_disconnected() == "io server disconnect"
+
+
+async def test_an_event_that_runs_during_a_logout_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """It had nothing to keep; its client is disconnected."""
+    async with world() as here:
+        token = (await here.post("/bearer/log-in/1")).json()["token"]
+        client = await here.socket("/bearer", auth={"token": token})
+        client.emit("slow", 0.05)
+        await asyncio.sleep(0.01)
+        await here.sessions.destroy(session_id(token))
+        assert await client.wait_disconnected() == "io server disconnect"
+        await asyncio.sleep(0.08)
+        assert "not caught" not in caplog.text
+
+
+async def test_a_request_that_runs_during_a_login_is_no_error() -> None:
+    """It had nothing to keep, and leaves the newer cookies alone."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        old = here.browser.cookies["sessionID"]
+        session = await here.sessions.read(old)
+        assert session is not None
+        store_touch = here.store.touch
+
+        async def touch(*args: Any) -> bool:
+            await here.sessions.destroy(session_id(old))
+            return bool(await store_touch(*args))
+
+        here.store.touch = touch
+        response = await here.browser.get("/cookie/me")
+        assert response.status_code == 200
+        assert "set-cookie" not in response.headers
+
+
+async def test_a_logout_by_a_session_that_was_regenerated_meanwhile() -> None:
+    """It ends the session that the other has made of it."""
+    async with world() as here:
+        token = (await here.post("/bearer/log-in/1")).json()["token"]
+        one, other = await here.sessions.read(token), await here.sessions.read(token)
+        assert one is not None
+        assert other is not None
+        one.regenerate()
+        await one.commit()
+        await other.destroy()
+        assert await here.sessions.read(one.token) is None
+
+
+async def test_context_variables_of_events_are_not_kept() -> None:
+    """A session's timer does not hold on to what an event has set."""
+    current: ContextVar[Any] = ContextVar("current")
+
+    class Held:
+        pass
+
+    class Root(SocketIOController):
+        @event_name("go")
+        @websocket_hook(lambda ctx, services: current.set(Held()) and None)
+        @use_websocket_sessions()
+        def go(self, ctx: WebsocketContext) -> WebsocketResponse:
+            return WebsocketResponse()
+
+    app = ServiceManager(Settings(session_store="memory:")).get(Root).attach()
+    async with TestClient(app) as client:
+        await data_of(client, "go")
+        await asyncio.sleep(0)
+        gc.collect()
+        assert not [each for each in gc.get_objects() if type(each) is Held]
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("sessionID=a; sessionID=b", "b"),
+        ("sessionID=; sessionID=b", "b"),
+        ("sessionID = a", "a"),
+        ('x=1;sessionID="a"', "a"),
+        ("sessionid=a; xsessionID=b", None),
+        ("sessionID=", None),
+        ("", None),
+    ],
+)
+def test_cookies_are_read_as_over_http(header: str, token: str | None) -> None:
+    assert cookie(header, "sessionID") == token
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda: use_websocket_sessions(MemoryStore), "needs a Store object"),  # type: ignore[arg-type]
+        (lambda: use_websocket_sessions("memory:"), "needs a Store object"),  # type: ignore[arg-type]
+        (lambda: use_websocket_sessions(lambda self: None), "write @use_websocket_sessions()"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_store(use: Any, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        use()

@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from whinny.errors import ConfigurationError
+from whinny.errors import ConfigurationError, SessionDestroyed
 from whinny.framework import ControllerHook, Hook, HookDecorator, ServiceManager, Settings, services_of
 from whinny.http.context import Context
 from whinny.http.response import (
     HttpResponse,
     HttpResponseBadRequest,
     HttpResponseForbidden,
-    HttpResponseInternalServerError,
     HttpResponseRedirect,
     HttpResponseUnauthorized,
 )
-from whinny.sessions import FindUser, Session, Sessions, Store, UserFinder, user_finder
+from whinny.sessions import (
+    FindUser,
+    Session,
+    Sessions,
+    Store,
+    UserFinder,
+    check_session,
+    check_store_given,
+    user_finder,
+)
+from whinny.sessions.refusals import INVALID, NO_BEARER, NO_COOKIE, NO_HEADER, NO_USER, WRONG_CSRF, bearer_token
+from whinny.sessions.refusals import cookie as cookie_in
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-NO_HEADER: Final = "Authorization header not found."
-NO_BEARER: Final = "Expected a bearer token. Scheme is Authorization: Bearer <token>."
-NO_COOKIE: Final = "Session cookie not found."
-INVALID: Final = "token invalid or expired"
-NO_USER: Final = "The token does not match any user."
-WRONG_CSRF: Final = "CSRF token missing or incorrect."
-
 USER_COOKIE: Final = "user"
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_BEARER: Final = re.compile(r"Bearer ([^ ]+)")
 
 UserCookie = Callable[[Context[Any], ServiceManager], Awaitable[str] | str]
 PostFunction = Callable[[HttpResponse | None], Awaitable[None]]
@@ -65,6 +66,7 @@ def use_sessions(
 
     Refusals are 400, 401 or 403, or a redirection to `redirect_to`. `store` is the app's `Store` unless one is given.
     """
+    check_store_given(store, "use_sessions")
     if user_cookie is not None and not cookie:
         raise ConfigurationError("use_sessions can set a user_cookie only where the session has a cookie: cookie=True.")
     options = _Options(
@@ -173,22 +175,30 @@ class _Request:
         return self._end
 
     async def _end(self, response: HttpResponse | None) -> None:
-        session: Session | None = self._ctx.session
-        if session is None or response is None or isinstance(response, HttpResponseInternalServerError):
+        session = check_session(self._ctx.session)
+        if session is None or response is None or response.status_code == 500:
             return
         if session.is_destroyed:
             if self._options.cookie:
                 self._remove_cookies(response)
             return
-        await session.commit()
+        if self._options.cookie and self._protects:
+            session.ensure_csrf_token()
+        is_changed = session.is_changed
+        try:
+            await session.commit()
+        except SessionDestroyed:
+            if is_changed:
+                raise
+            return  # another request has logged out, or in: the browser's cookies are newer than this one
         if self._options.cookie:
             await self._set_cookies(response, session)
 
     # tokens
 
     def _cookie_token(self) -> str | HttpResponse | None:
-        token = self._ctx.request.cookies.get(self._settings.session_cookie_name)
-        if token:
+        token = cookie_in(self._ctx.request.headers.get("cookie", ""), self._settings.session_cookie_name)
+        if token is not None:
             return token
         return self._bad_request(NO_COOKIE) if self._options.required else None
 
@@ -196,12 +206,15 @@ class _Request:
         header = self._ctx.request.headers.get("authorization")
         if header is None:
             return self._bad_request(NO_HEADER) if self._options.required else None
-        match = _BEARER.fullmatch(header.strip())
-        return self._bad_request(NO_BEARER) if match is None else match[1]
+        return bearer_token(header) or self._bad_request(NO_BEARER)
 
     def _needs_csrf_token(self) -> bool:
-        wanted = self._settings.csrf if self._options.csrf is None else self._options.csrf
-        return self._options.cookie and wanted and self._ctx.request.method not in _SAFE
+        return self._options.cookie and self._protects and self._ctx.request.method not in _SAFE
+
+    @property
+    def _protects(self) -> bool:
+        """Whether CSRF tokens are asked for."""
+        return self._settings.csrf if self._options.csrf is None else self._options.csrf
 
     async def _csrf_token(self) -> str:
         headers = self._ctx.request.headers
@@ -235,7 +248,7 @@ class _Request:
         expires = datetime.fromtimestamp(session.expires_at, UTC)
         settings = self._settings
         self._set_cookie(response, settings.session_cookie_name, session.token, expires=expires, http_only=True)
-        if settings.csrf if self._options.csrf is None else self._options.csrf:
+        if self._protects:
             self._set_cookie(response, settings.csrf_cookie_name, session.csrf_token, expires=expires)
         if self._options.user_cookie is not None:
             text = self._options.user_cookie(self._ctx, self._services)

@@ -1,5 +1,6 @@
 """Sessions of an app's clients, and where they are kept."""
 
+from whinny.sessions.checks import check_session, check_store_given
 from whinny.sessions.memory import MemoryStore
 from whinny.sessions.session import CSRF_KEY, Session, Sessions, Timeouts
 from whinny.sessions.store import SessionObserver, SessionState, Store
@@ -17,6 +18,8 @@ __all__ = [
     "Store",
     "Timeouts",
     "UserFinder",
+    "check_session",
+    "check_store_given",
     "session_id",
     "user_finder",
 ]

@@ -163,10 +163,10 @@ def _client(url: str) -> Redis:
             socket_connect_timeout=5,
             retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=0.5), 3),
         )
-    except ValueError as error:
+    except ValueError:  # whose text may show a part of a password
         scheme = url.partition(":")[0]
         raise ConfigurationError(
-            f"Sessions cannot be kept at the URL {scheme}:…: give one like redis://host:6379/0. redis-py says: {error}"
+            f"Sessions cannot be kept at the URL {scheme}:…: give one like redis://:password@host:6379/0."
         ) from None
     return Redis.from_pool(pool)
 

@@ -35,6 +35,9 @@ LONGEST_PAUSE: Final = 0.05
 CLEAN_UP_EVERY: Final = 300.0
 """Seconds between two looks for expired sessions, which a commit sets off."""
 
+LONGEST: Final = 3.2e9
+"""Seconds that a session may last, about a century."""
+
 UserId = int | str | None
 
 
@@ -47,8 +50,11 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError."""
-        if self.idle <= 0 or self.absolute <= 0:
-            raise ConfigurationError("The timeouts of sessions must be positive numbers of seconds.")
+        for seconds in (self.idle, self.absolute):
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= LONGEST:
+                raise ConfigurationError(
+                    f"The timeouts of sessions must be positive numbers of seconds, a century at most, not {seconds!r}."
+                )
         if self.absolute < self.idle:
             raise ConfigurationError("The absolute timeout of sessions must not be below the idle timeout.")
 
@@ -78,6 +84,7 @@ class Sessions:
         self.timeouts = Timeouts.of(self._services.settings) if timeouts is None else timeouts
         self.clock = clock
         self._cleaned_up = clock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     def over(cls, store: Store, settings: Settings) -> Sessions:
@@ -112,14 +119,21 @@ class Sessions:
 
     async def destroy(self, *ids: str) -> None:
         """Destroy sessions by their ids: what they leave, their sockets above all, is closed."""
-        destroyed = []
+        destroyed: list[str] = []
         try:
             for id_ in ids:
-                await self.store.destroy(id_)
-                destroyed.append(id_)
+                await self._destroy(id_, destroyed)
         finally:
             if destroyed:
                 self._ended(destroyed)
+
+    async def _destroy(self, id_: str, destroyed: list[str]) -> None:
+        """Destroy a session, though it was regenerated meanwhile by somebody else of this process."""
+        current: str | None = id_
+        while current is not None:
+            was_there = await self.store.destroy(current)
+            destroyed.append(current)
+            current = None if was_there else self.store.moved.get(current)
 
     async def clean_up(self) -> None:
         """Destroy all sessions that have expired."""
@@ -129,13 +143,19 @@ class Sessions:
         if ended:
             self._ended(ended)
 
-    async def clean_up_now_and_then(self) -> None:
-        """`clean_up`, if that was long ago. An error is logged: whoever commits is not to suffer."""
+    def clean_up_now_and_then(self) -> None:
+        """`clean_up` in a task, if that was long ago: whoever commits is not to wait for it, nor for its errors."""
         if self.clock() - self._cleaned_up >= CLEAN_UP_EVERY:
-            try:
-                await self.clean_up()
-            except Exception as error:
-                log_error(log, "Expired sessions could not be cleaned up", error=error)
+            self._cleaned_up = self.clock()
+            task = asyncio.get_running_loop().create_task(self._clean_up_quietly())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _clean_up_quietly(self) -> None:
+        try:
+            await self.clean_up()
+        except Exception as error:
+            log_error(log, "Expired sessions could not be cleaned up", error=error)
 
     def _ended(self, ids: Any) -> None:
         for observer in list(self.store.observers):
@@ -143,6 +163,7 @@ class Sessions:
 
     def replaced(self, old: str, new: str) -> None:
         """Tell that a session was regenerated."""
+        self.store.note_move(old, new)
         for observer in list(self.store.observers):
             observer.session_replaced(old, new)
 
@@ -214,6 +235,16 @@ class Session:
         return self._destroyed
 
     @property
+    def is_changed(self) -> bool:
+        """Whether a commit has more to write than that the session was used."""
+        return self._is_new or self._change() is not None
+
+    @property
+    def kept_id(self) -> str:
+        """The id under which the store has it: the `id`, until it is regenerated and not committed yet."""
+        return self._kept[0]
+
+    @property
     def expires_at(self) -> float:
         """When it ends unless it is used again, in seconds since 1970."""
         return self._sessions.timeouts.end(self._state)
@@ -225,6 +256,11 @@ class Session:
         if not isinstance(token, str) or not token:
             raise SessionError(f"The session's content has no {CSRF_KEY!r}: make sessions with Sessions.create().")
         return token
+
+    def ensure_csrf_token(self) -> None:
+        """Make a CSRF token, should the app have taken it out with the rest of the content."""
+        if CSRF_KEY not in self._state.content:
+            self._state.content[CSRF_KEY] = new_token()
 
     def is_csrf_token(self, given: str) -> bool:
         """Whether this is the session's CSRF token, found out in constant time."""
@@ -262,15 +298,16 @@ class Session:
     def regenerate(self) -> None:
         """Give it another token, as is due when a user logs in; from the commit on the old one is worth nothing.
 
-        Raises SessionError where the client cannot be given another token.
+        So is the old CSRF token. Raises SessionError where the client cannot be given another token.
         """
         self._check_alive()
         if self._fixed is not None:
             raise SessionError(self._fixed)
         self.token = new_token()
         self._state.id = session_id(self.token)
+        self._state.content[CSRF_KEY] = new_token()
 
-    def fix(self, reason: str) -> None:
+    def forbid_regeneration(self, reason: str) -> None:
         """Have `regenerate` refuse, with this reason."""
         self._fixed = reason
 
@@ -297,7 +334,7 @@ class Session:
                 await self._write(change, now)
             else:
                 await self._touch(now)
-        await self._sessions.clean_up_now_and_then()
+        self._sessions.clean_up_now_and_then()
 
     def _check_alive(self) -> None:
         if self._destroyed:

@@ -98,6 +98,7 @@ class SqlStore(Store):
         self._owns = not isinstance(url_or_engine, AsyncEngine)
         if isinstance(url_or_engine, AsyncEngine):
             self._engine = url_or_engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._engine.sync_engine.hide_parameters = True
         else:
             self._engine = _engine(url_or_engine)
         # Connections of a StaticPool are one, whose isolation level each task would set for the others.
@@ -243,10 +244,10 @@ def _engine(url: str | URL) -> AsyncEngine:
         raise ConfigurationError(
             f"Sessions in a {scheme} database need the package {error.name}: pip install {error.name}."
         ) from None
-    except (ArgumentError, InvalidRequestError, ValueError) as error:
+    except (ArgumentError, InvalidRequestError, ValueError):  # whose texts may show a part of a password
         raise ConfigurationError(
             f"Sessions cannot be kept at the URL {scheme}:…: give one like sqlite:///app.sqlite3 or "
-            f"postgresql://user:password@host/database, or another store. SQLAlchemy says: {error}"
+            "postgresql://user:password@host/database, or another store."
         ) from None
 
 
@@ -260,6 +261,7 @@ def _sqlite(url: URL) -> AsyncEngine:
         pool_size=1,
         max_overflow=0,
         pool_timeout=60,
+        hide_parameters=True,  # or an error would show what a session holds
         pool_reset_on_return=None,  # there is nothing to roll back
     )
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
@@ -278,6 +280,7 @@ def _server(url: URL) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=60,
         pool_pre_ping=True,  # of a server that was started again, the old connections are dead
+        hide_parameters=True,  # or an error would show what a session holds
         pool_reset_on_return=None,
         connect_args=patience,
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakSet
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
     from whinny.framework import Settings
+
+
+MOVES_KNOWN: Final = 10_000
+"""How many regenerations a store remembers."""
 
 
 class SessionState(Struct, kw_only=True):
@@ -110,6 +114,19 @@ class Store(ABC):
         return store_from_url(settings.session_store)
 
     # who hears of it
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """The latest sessions that were regenerated in this process: the old id and the new one."""
+        found: dict[str, str] = self.__dict__.setdefault("_moved", {})
+        return found
+
+    def note_move(self, old: str, new: str) -> None:
+        """A session was regenerated. Who has it by its old id, and destroys it, means the new one."""
+        moved = self.moved
+        moved[old] = new
+        if len(moved) > MOVES_KNOWN:
+            del moved[next(iter(moved))]
 
     @property
     def observers(self) -> WeakSet[SessionObserver]:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from whinny.errors import ConnectionRefused
-from whinny.framework import INTERNAL_ERROR, ControllerHook, Hook, HookDecorator, ServiceManager, services_of
-from whinny.sessions import FindUser, Session, Sessions, Store, UserFinder, user_finder
+from whinny.errors import ConnectionRefused, SessionDestroyed
+from whinny.framework import INTERNAL_ERROR, ControllerHook, Hook, HookDecorator, ServiceManager, Settings, services_of
+from whinny.sessions import (
+    FindUser,
+    Session,
+    Sessions,
+    Store,
+    UserFinder,
+    check_session,
+    check_store_given,
+    session_id,
+    user_finder,
+)
+from whinny.sessions.refusals import INVALID, NO_BEARER, NO_TOKEN, NO_USER, WRONG_CSRF, bearer_token
+from whinny.sessions.refusals import cookie as cookie_in
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
 from whinny.websocket.socket_sessions import FROM_COOKIE, SocketSessions
 
 if TYPE_CHECKING:
     from whinny.websocket.context import WebsocketContext
     from whinny.websocket.socket_like import SocketLike
-
-NOT_FOUND: Final = "Session token not found."
-INVALID: Final = "token invalid or expired"
-NO_USER: Final = "The token does not match any user."
-NO_BEARER: Final = "Expected a bearer token. Scheme is Authorization: Bearer <token>."
-WRONG_CSRF: Final = "CSRF token missing or incorrect."
-
-_BEARER: Final = re.compile(r"Bearer ([^ ]+)")
 
 
 def use_websocket_sessions(
@@ -41,6 +44,7 @@ def use_websocket_sessions(
     Whom it refuses reads `{"code": "invalid_request" or "invalid_token", "description": …}`. A commit that fails is
     answered as any error of the event is.
     """
+    check_store_given(store, "use_websocket_sessions")
     return HookDecorator(_UseWebsocketSessions(store, create, required, user_finder(user, "use_websocket_sessions")))
 
 
@@ -68,41 +72,38 @@ class _UseWebsocketSessions(ControllerHook):
         sessions = sockets.of(self._store)
         socket = ctx.socket
         token = sockets.token(socket)
-        session: Session | None
+        begun: Session | None = None
+        session: Session | None = None
         if token is not None:
             session = await sessions.read(token)
             if session is None:
-                sockets.has_ended(socket)
+                sockets.sessions_ended([session_id(token)])
                 return _refusal("invalid_token", INVALID)
             if sockets.is_from_cookie(socket):
-                session.fix(FROM_COOKIE)
+                session.forbid_regeneration(FROM_COOKIE)
         elif self._required:
-            return _refusal("invalid_request", NOT_FOUND)
-        else:
-            session = sockets.begin(socket, sessions) if self._create else None
-        begun = None if token is not None else session
+            return _refusal("invalid_request", NO_TOKEN)
+        elif self._create:
+            session = begun = sockets.begin(socket, sessions)
         ctx.session = session
         try:
             if session is not None and not await self._find_user(ctx, session, services):
-                sockets.forget(socket)
                 return _refusal("invalid_token", NO_USER)
         except BaseException:
             if begun is not None:
                 sockets.end(socket, begun)
             raise
+        sockets.enter_event(socket)
 
         async def commit(response: AnyResponse | None) -> None:
-            session: Session | None = ctx.session
             try:
-                if session is None or _is_internal(response):
-                    return
-                if session.is_destroyed:
-                    sockets.forget(socket)
-                else:
+                session = check_session(ctx.session)
+                if session is not None and not session.is_destroyed and not _is_internal(response):
                     await sockets.commit(socket, session, sessions)
             finally:
                 if begun is not None:
                     sockets.end(socket, begun)
+                sockets.leave_event(socket)
 
         return commit
 
@@ -122,7 +123,9 @@ def _refusal(code: str, description: str) -> WebsocketErrorResponse:
 
 def _is_internal(response: AnyResponse | None) -> bool:
     error = response.error if isinstance(response, WebsocketErrorResponse) else None
-    return isinstance(error, dict) and error.get("code") == INTERNAL_ERROR["code"]
+    if not isinstance(error, dict):
+        return False
+    return error.get("code") == INTERNAL_ERROR["code"] or error.get("statusCode") == 500
 
 
 async def forward_http_session_to_websocket(
@@ -143,55 +146,65 @@ async def forward_http_session_to_websocket(
     Sets `ctx.session`, and `ctx.user` by `user(id, services)`; events see both by `use_websocket_sessions`. Raises
     ConnectionRefused, whose `data` has a `code`: invalid_request, invalid_token or invalid_csrf_token.
     """
+    check_store_given(store, "forward_http_session_to_websocket")
+    if ctx.controller is None:
+        raise TypeError(
+            "forward_http_session_to_websocket is for on_connection: in a test, give the context a controller, "
+            "ctx.controller = create_controller(…)."
+        )
     services = services_of(ctx.controller)
     if store is None:
         await services.ready(Sessions)  # nothing else may have asked for a store
     sockets = services.get(SocketSessions)
     sessions = sockets.of(store)
     find_user = user_finder(user, "forward_http_session_to_websocket")
-    handshake = ctx.socket.handshake
-    if cookie:
-        token = _cookie(handshake.headers.get("cookie", ""), services.settings.session_cookie_name)
-    else:
-        token = _bearer(ctx.socket)
+    token = _cookie_token(ctx.socket, services.settings) if cookie else _bearer_token(ctx.socket)
     if token is None:
         if required:
-            raise ConnectionRefused(NOT_FOUND, {"code": "invalid_request"})
+            raise ConnectionRefused(NO_TOKEN, {"code": "invalid_request"})
         return
     session = await sessions.read(token)
     if session is None:
+        sockets.sessions_ended([session_id(token)])
         raise ConnectionRefused(INVALID, {"code": "invalid_token"})
     if cookie:
         if services.settings.csrf and not _has_csrf_token(ctx.socket, session):
             raise ConnectionRefused(WRONG_CSRF, {"code": "invalid_csrf_token"})
-        session.fix(FROM_COOKIE)
-    if session.user_id is not None and find_user is not None:
-        found = await find_user(session, services)
-        if found is None:
-            await session.destroy()
-            raise ConnectionRefused(NO_USER, {"code": "invalid_token"})
-        ctx.user = found
-    await session.commit()  # to come is to use it
+        session.forbid_regeneration(FROM_COOKIE)
+    sockets.coming.add(ctx.socket)
+    sockets.keep(ctx.socket, session, sessions, from_cookie=cookie)  # before it is waited for: it may end meanwhile
+    try:
+        if session.user_id is not None and find_user is not None:
+            ctx.user = await find_user(session, services)
+            if ctx.user is None:
+                sockets.forget(ctx.socket, session.id)
+                await session.destroy()
+                raise ConnectionRefused(NO_USER, {"code": "invalid_token"})
+        await session.commit()  # to come is to use it
+    except SessionDestroyed:
+        sockets.forget(ctx.socket, session.id)
+        raise ConnectionRefused(INVALID, {"code": "invalid_token"}) from None
+    except BaseException:
+        sockets.forget(ctx.socket, session.id)
+        raise
+    finally:
+        sockets.coming.discard(ctx.socket)
+    if not sockets.has(ctx.socket, session):  # it has ended, and the socket that had it is not let in
+        raise ConnectionRefused(INVALID, {"code": "invalid_token"})
     ctx.session = session
-    sockets.keep(ctx.socket, session, sessions, from_cookie=cookie)
 
 
-def _cookie(header: str, name: str) -> str | None:
-    found = None
-    for part in header.split(";"):
-        key, _, value = part.strip().partition("=")
-        if key == name:
-            found = value.strip('"')  # the last of several, as HTTP requests have it
-    return found or None
+def _cookie_token(socket: SocketLike, settings: Settings) -> str | None:
+    return cookie_in(socket.handshake.headers.get("cookie", ""), settings.session_cookie_name)
 
 
-def _bearer(socket: SocketLike) -> str | None:
+def _bearer_token(socket: SocketLike) -> str | None:
     header = socket.handshake.headers.get("authorization")
     if header is not None:
-        match = _BEARER.fullmatch(header.strip())
-        if match is None:
+        found = bearer_token(header)
+        if found is None:
             raise ConnectionRefused(NO_BEARER, {"code": "invalid_request"})
-        return match[1]
+        return found
     token = socket.handshake.auth.get("token")
     if token is None or token == "":
         return None

@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary, ref
 
+from whinny.errors import SessionDestroyed
 from whinny.framework import ServiceManager, dependency
 from whinny.logs import log_error
+from whinny.server import Socket
 from whinny.sessions import Session, Sessions, Store
-from whinny.sessions import session_id as id_of
 
 if TYPE_CHECKING:
     from whinny.websocket.socket_like import SocketLike
@@ -32,6 +34,10 @@ FROM_COOKIE: Final = (
 )
 
 
+_event_of: ContextVar[ref[SocketLike] | None] = ContextVar("event_of", default=None)
+"""The socket whose event runs, so that the event is answered before its socket is disconnected."""
+
+
 class SocketSessions:
     """A service: the sessions of all sockets of this app."""
 
@@ -41,20 +47,23 @@ class SocketSessions:
         self._known: WeakKeyDictionary[SocketLike, _Known] = WeakKeyDictionary()
         self._groups: WeakValueDictionary[str, _Group] = WeakValueDictionary()
         self._begun: WeakKeyDictionary[SocketLike, _Begun] = WeakKeyDictionary()
-        self._regenerating: dict[str, tuple[SocketLike, str]] = {}
-        self._over: dict[int, Sessions] = {}
+        self._regenerating: dict[str, tuple[SocketLike, str]] = {}  # by the new id: in whose event, and the new token
+        self._leaving: WeakSet[SocketLike] = WeakSet()  # to be disconnected when their event is over
+        self.coming: WeakSet[SocketLike] = WeakSet()
+        """Sockets whose session is being forwarded: who does that sees that they are not let in with none."""
+        self._stores: dict[int, Sessions] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def of(self, store: Store | None) -> Sessions:
         """The sessions of a store, or of the app's; this hears of those that end."""
-        sessions = self._over.get(id(store))
+        sessions = self._stores.get(id(store))
         if sessions is None:
             if store is None:
                 sessions = self._services.get(Sessions)
             else:
                 self._services.keep(store)
                 sessions = Sessions.over(store, self._services.settings)
-            self._over[id(store)] = sessions
+            self._stores[id(store)] = sessions
             sessions.store.observers.add(self)
         return sessions
 
@@ -74,32 +83,55 @@ class SocketSessions:
         """This socket has this session from here on, and ends with it."""
         known = self._known.get(socket)
         if known is not None and known.token == session.token:
+            known.from_cookie = known.from_cookie or from_cookie
             return
-        group = self._groups.get(session.id)
-        if group is None:
-            group = self._groups[session.id] = _Group(session.id, sessions)
-            group.look_at(session.expires_at, self)
-        group.sockets.add(socket)
-        self._known[socket] = _Known(session.token, from_cookie, group)
+        self._forget(socket)
+        self._enter(socket, session.token, from_cookie, self._group(session.id, sessions, session.expires_at))
 
-    def has_ended(self, socket: SocketLike) -> None:
-        """The session of this socket is gone, as has just been found out."""
+    def has(self, socket: SocketLike, session: Session) -> bool:
+        """Whether this socket has this session."""
         known = self._known.get(socket)
-        if known is not None:
-            self.forget(socket)
-            self.sessions_ended([id_of(known.token)])
-            asyncio.get_running_loop().call_soon(partial(socket.disconnect, close=True))
+        return known is not None and known.group.id == session.id
 
-    def forget(self, socket: SocketLike) -> None:
-        """This socket has no session any more."""
+    def forget(self, socket: SocketLike, id_: str) -> None:
+        """This socket has not this session any more; if it has another one by now, it keeps that."""
+        known = self._known.get(socket)
+        if known is not None and known.group.id == id_:
+            self._forget(socket)
+
+    def _forget(self, socket: SocketLike) -> None:
         known = self._known.pop(socket, None)
         if known is not None:
             known.group.sockets.discard(socket)
 
+    def _enter(self, socket: SocketLike, token: str, from_cookie: bool, group: _Group) -> None:
+        group.sockets.add(socket)
+        self._known[socket] = _Known(token, from_cookie, group)
+
+    def _group(self, id_: str, sessions: Sessions, end: float) -> _Group:
+        group = self._groups.get(id_)
+        if group is None:
+            group = self._groups[id_] = _Group(id_, sessions)
+            group.look_at(end, self)
+        return group
+
+    # events
+
+    def enter_event(self, socket: SocketLike) -> None:
+        """An event of this socket runs from here on, in this context."""
+        _event_of.set(ref(socket))
+
+    def leave_event(self, socket: SocketLike) -> None:
+        """It is over, and about to be answered."""
+        _event_of.set(None)
+        if socket in self._leaving:
+            self._leaving.discard(socket)
+            asyncio.get_running_loop().call_soon(partial(socket.disconnect, close=True))
+
     def begin(self, socket: SocketLike, sessions: Sessions) -> Session:
         """The new session of a socket's first event, and of all that run at the same time. Each must `end` it."""
         begun = self._begun.get(socket)
-        if begun is None or begun.session.is_destroyed or not begun.session.is_new:
+        if begun is None or begun.session.is_destroyed:
             begun = self._begun[socket] = _Begun(sessions.create())
         begun.events += 1
         return begun.session
@@ -114,53 +146,55 @@ class SocketSessions:
 
     async def commit(self, socket: SocketLike, session: Session, sessions: Sessions) -> None:
         """Commit a session of this socket, which keeps the token that the session has then."""
-        known = self._known.get(socket)
-        old = None if known is None else id_of(known.token)
-        if old is not None and old != session.id:
-            self._regenerating[old] = socket, session.token
+        old, new = session.kept_id, session.id
+        is_changed = session.is_changed
+        if old != new:
+            self._regenerating[new] = socket, session.token
         try:
             await session.commit()
-        except BaseException:
-            if session.is_destroyed:
-                self.forget(socket)
-            raise
+        except SessionDestroyed:
+            self.forget(socket, old)
+            if is_changed:
+                raise
+            return  # it has ended meanwhile, and there was nothing to keep
         finally:
-            if old is not None:
-                self._regenerating.pop(old, None)
-        if known is None or known.token != session.token:
-            self.forget(socket)
-            self.keep(socket, session, sessions)
+            self._regenerating.pop(new, None)
+        if not session.is_destroyed:
+            self.keep(socket, session, sessions, self.is_from_cookie(socket) and self.has(socket, session))
 
     # what becomes of sessions
 
     def sessions_ended(self, ids: Sequence[str]) -> None:
         """Their sockets are disconnected, with all that their clients have joined.
 
-        That is in the next turn of the loop: the event in which it happens is answered first.
+        That is in the next turn of the loop, or when the event is over in which it happens: that is answered first.
         """
-        loop = asyncio.get_running_loop()
+        current = _event_of.get()
         for id_ in ids:
             group = self._groups.pop(id_, None)
             for socket in list(group.sockets) if group is not None else ():
                 self._known.pop(socket, None)
-                loop.call_soon(partial(socket.disconnect, close=True))
+                if current is not None and current() is socket:
+                    self._leaving.add(socket)
+                elif socket not in self.coming:
+                    asyncio.get_running_loop().call_soon(partial(socket.disconnect, close=True))
 
     def session_replaced(self, old: str, new: str) -> None:
         """The sockets of the old token lose their connection, and come back with the new token if they have it.
 
-        Not the socket in whose event it happened, and what else its client has joined: they are given the new one.
+        Not the socket in whose event it happened, and what else its client has joined: they have the new one.
         """
         group = self._groups.pop(old, None)
-        mover = self._regenerating.get(old)
+        mover, token = self._regenerating.get(new, (None, ""))
         for socket in list(group.sockets) if group is not None else ():
             known = self._known.pop(socket, None)
-            if mover is None or _connection(socket) is None or _connection(socket) is not _connection(mover[0]):
+            if known is None or group is None:
+                continue
+            if mover is None or _connection(socket) is None or _connection(socket) is not _connection(mover):
                 _drop_connection(socket)
-            elif socket is not mover[0] and known is not None and group is not None:
-                moved = self._groups.get(new) or _Group(new, group.sessions)
-                self._groups[new] = moved
-                moved.sockets.add(socket)
-                self._known[socket] = _Known(mover[1], known.from_cookie, moved)
+            else:
+                end = group.sessions.clock() + group.sessions.timeouts.idle
+                self._enter(socket, token, known.from_cookie, self._group(new, group.sessions, end))
 
     def look_again(self, group: _Group) -> None:
         """The end of a session has come, unless it was used meanwhile."""
@@ -173,18 +207,13 @@ class SocketSessions:
             return
         try:
             end = await group.sessions.ends_at(group.id)
+            if end is None and self._groups.get(group.id) is group:
+                await group.sessions.destroy(group.id)
         except Exception as error:
             log_error(log, "A session could not be read when its end had come; its sockets stay for now", error=error)
-            group.look_at(group.sessions.clock() + RETRY, self)
-            return
+            end = group.sessions.clock() + RETRY
         if end is not None:
             group.look_at(end, self)
-        elif self._groups.get(group.id) is group:
-            try:
-                await group.sessions.destroy(group.id)
-            except Exception as error:
-                log_error(log, "An expired session could not be destroyed", error=error)
-                self.sessions_ended([group.id])
 
 
 @dataclass(slots=True)
@@ -210,18 +239,25 @@ class _Begun:
 class _Group:
     """The sockets of one session; it is there for as long as one of them is."""
 
-    __slots__ = ("__weakref__", "id", "sessions", "sockets")
+    __slots__ = ("__weakref__", "_timer", "id", "sessions", "sockets")
 
     def __init__(self, id: str, sessions: Sessions) -> None:  # noqa: A002
         self.id = id
         self.sessions = sessions
         self.sockets: WeakSet[SocketLike] = WeakSet()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __del__(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def look_at(self, time: float, sockets: SocketSessions) -> None:
         """Look at the session when this time, in seconds since 1970, has come."""
         delay = max(0.0, time - self.sessions.clock()) + 0.01
         group: ref[_Group] = ref(self)
-        asyncio.get_running_loop().call_later(delay, _look, group, ref(sockets))
+        # In a context of its own: that of an event would be kept until then, with all that hangs on it.
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(delay, _look, group, ref(sockets), context=Context())
 
 
 def _look(group: ref[_Group], sockets: ref[SocketSessions]) -> None:
@@ -236,8 +272,7 @@ def _connection(socket: SocketLike) -> object | None:
 
 def _drop_connection(socket: SocketLike) -> None:
     """Take the connection away as the network might: a client comes back from that by itself."""
-    connection = getattr(socket, "connection", None)
-    if connection is None:
-        socket.disconnect(close=True)
+    if isinstance(socket, Socket):
+        socket.namespace.server.call(socket.connection.close)
     else:
-        connection.close()
+        socket.disconnect(close=True)
