@@ -80,6 +80,8 @@ def test_logging_in_with_a_cookie(serve_code: ServeCode) -> None:
         assert browser.get("/me").json() == {"name": "ada", "visits": 1}
         stale = httpx.get(f"{browser.base_url}/me", headers={"Cookie": f"sessionID={before}"})
         assert (stale.status_code, stale.json()["code"]) == (401, "invalid_token")
+        assert browser.post("/log-out", headers=csrf).status_code == 403, "the token is another one since the login"
+        csrf = {"X-XSRF-TOKEN": browser.cookies["XSRF-TOKEN"]}
         assert browser.post("/log-out", headers=csrf).status_code == 204
         assert dict(browser.cookies) == {}
         assert browser.get("/me").status_code == 401

@@ -118,7 +118,10 @@ class Store(ABC):
     @property
     def moved(self) -> dict[str, str]:
         """The latest sessions that were regenerated in this process: the old id and the new one."""
-        found: dict[str, str] = self.__dict__.setdefault("_moved", {})
+        found: dict[str, str] | None = self.__dict__.get("_moved")
+        if found is None:
+            found = {}
+            setattr(self, "_moved", found)  # noqa: B010  # subclasses need not call `__init__`
         return found
 
     def note_move(self, old: str, new: str) -> None:
