@@ -247,7 +247,7 @@ def _engine(url: str | URL) -> AsyncEngine:
     except (ArgumentError, InvalidRequestError, ValueError):  # whose texts may show a part of a password
         raise ConfigurationError(
             f"Sessions cannot be kept at the URL {scheme}:…: give one like sqlite:///app.sqlite3 or "
-            "postgresql://user:password@host/database, or another store."
+            "postgresql://user:password@host/database, whose driver is async, or another store."
         ) from None
 
 
