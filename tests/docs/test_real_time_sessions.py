@@ -150,6 +150,21 @@ def test_forwarding_in_a_browser(serve_code: ServeCode) -> None:
         assert page.evaluate("() => socket.timeout(8000).emitWithAck('who am I')")["data"] == "ada"
 
 
+def test_a_logout_ends_all_that_a_connection_has_joined(serve_code: ServeCode, node: Node) -> None:
+    """The official client in two namespaces by one connection: both end as the server's doing."""
+    url = serve_code("from sessions.apps import make_app\n\napp, _ = make_app()").url
+    token = httpx.post(f"{url}/bearer/log-in/1").json()["token"]
+    here = node.open(f"{url}/bearer", auth={"token": token})
+    script = """
+      const plain = socket.io.socket("/", {}).connect();
+      await new Promise(done => plain.once("connect", done));
+      const ended = Promise.all([socket, plain].map(each => new Promise(done => each.once("disconnect", done))));
+      socket.emit("log out");
+      return await ended;
+    """
+    assert here.run(script) == ["io server disconnect", "io server disconnect"]
+
+
 def test_a_session_that_ends_in_another_process(node: Node, tmp_path: Path) -> None:
     """As docs/sessions.md has it: noticed with the next event, or when its time would have been over."""
     log_out = """

@@ -23,7 +23,9 @@ from whinny import (
     Settings,
     SocketIOController,
     WebsocketContext,
+    WebsocketErrorResponse,
     WebsocketResponse,
+    dependency,
     event_name,
     forward_http_session_to_websocket,
     use_websocket_sessions,
@@ -291,6 +293,54 @@ async def test_an_expired_session_takes_its_sockets_with_it() -> None:
         assert client.connected
         assert await client.wait_disconnected(timeout=5) == "io server disconnect"
         assert here.store._kept == {}
+
+
+class Choosing(SocketIOController):
+    """Does with `ctx.session` what its events say, with a hook behind that of the session that refuses some."""
+
+    sessions = dependency(Sessions)
+
+    @event_name("write and refuse")
+    @use_websocket_sessions()
+    @websocket_hook(lambda ctx, services: (ctx.session.set("tried", 1), WebsocketErrorResponse("no"))[1])
+    def write_and_refuse(self) -> None:
+        raise AssertionError("the hook has refused it")
+
+    @event_name("replace")
+    @use_websocket_sessions()
+    def replace(self, ctx: WebsocketContext) -> WebsocketResponse:
+        ctx.session = self.sessions.create()
+        ctx.session.set("tried", 2)
+        return WebsocketResponse(ctx.session.id)
+
+    @event_name("leave out")
+    @use_websocket_sessions()
+    def leave_out(self, ctx: WebsocketContext) -> WebsocketResponse:
+        ctx.session.set("tried", 3)
+        ctx.session = None
+        return WebsocketResponse()
+
+    @event_name("read")
+    @use_websocket_sessions(create=False)
+    def read(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return WebsocketResponse(ctx.session and {"id": ctx.session.id, "tried": ctx.session.get("tried")})
+
+
+async def test_what_events_do_with_their_session() -> None:
+    """What a later hook refuses is committed; another session in `ctx.session` becomes the socket's; None is none."""
+    services = ServiceManager(Settings(session_store="memory:"))
+    app = services.get(Choosing).attach()
+    async with TestClient(app) as client:
+        await data_of(client, "leave out")
+        assert await data_of(client, "read") is None
+        assert await error_of(client, "write and refuse") == "no"
+        first = await data_of(client, "read")
+        assert first["tried"] == 1
+        second = await data_of(client, "replace")
+        assert second != first["id"]
+        assert await data_of(client, "read") == {"id": second, "tried": 2}
+        await data_of(client, "leave out")
+        assert await data_of(client, "read") == {"id": second, "tried": 2}
 
 
 # forwarding

@@ -500,8 +500,10 @@ async def test_a_url_names_a_store(tmp_path: Path, redis: RedisServer, postgres:
     [
         ("", "URL"),
         ("nonsense", "URL"),
+        ("whinny.db", "sqlite:///app.sqlite3"),
+        ("postgresql+psycopg2://user:pass-word@host/db", r"not async.*postgresql\+asyncpg:"),
+        ("mysql://user:pass-word@host/db", r"not async.*mysql\+aiomysql:"),
         ("oracle-of-delphi://host/db", "URL oracle-of-delphi:"),
-        ("postgresql+psycopg2://user:pass-word@host/db", "psycopg2|async"),
         ("mysql+aiomysql://user:pass-word@host/db", "package aiomysql: pip install aiomysql"),
         ("sqlite+pysqlite:///a.db", "async"),
         ("postgresql://user:pass-word@host:port/db", "URL postgresql:"),

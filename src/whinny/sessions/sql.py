@@ -61,6 +61,13 @@ _ASYNC_DRIVERS: Final = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
 }
+_EXAMPLES: Final = {
+    "sqlite": "sqlite+aiosqlite:",
+    "mysql": "mysql+aiomysql:",
+    "mariadb": "mariadb+aiomysql:",
+    "oracle": "oracle+oracledb_async:",
+    "mssql": "mssql+aioodbc:",
+}
 _WAL_TRIES: Final = 50
 
 
@@ -235,19 +242,24 @@ class SqlStore(Store):
 
 
 def _engine(url: str | URL) -> AsyncEngine:
-    scheme = str(url).partition(":")[0]
+    shown = str(url).partition(":")[0] + ":…"
     try:
         parsed = make_url(url)
         parsed = parsed.set(drivername=_ASYNC_DRIVERS.get(parsed.drivername, parsed.drivername))
+        if not parsed.get_dialect().is_async:
+            raise ConfigurationError(
+                f"Sessions cannot be kept at the URL {shown}: its driver is not async. Name one that is, such as "
+                f"{_EXAMPLES.get(parsed.get_backend_name(), 'postgresql+asyncpg:')}, and install it."
+            )
         return _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"Sessions in a {scheme} database need the package {error.name}: pip install {error.name}."
+            f"Sessions at {shown} need the package {error.name}: pip install {error.name}."
         ) from None
     except (ArgumentError, InvalidRequestError, ValueError):  # whose texts may show a part of a password
         raise ConfigurationError(
-            f"Sessions cannot be kept at the URL {scheme}:…: give one like sqlite:///app.sqlite3 or "
-            "postgresql://user:password@host/database, whose driver is async, or another store."
+            f"Sessions cannot be kept at the URL {shown}: give one like sqlite:///app.sqlite3 (a file), "
+            "postgresql://user:password@host/database, redis://host:6379/0 or memory:."
         ) from None
 
 
