@@ -15,6 +15,7 @@ from whinny import (
     HookDecorator,
     OperatorLike,
     PostFunction,
+    RemoteSocket,
     Server,
     ServerOptions,
     ServiceManager,
@@ -189,5 +190,5 @@ async def talk(ctx: WebsocketContext, socket: Socket, io: Server) -> None:
     answer: str = await ctx.socket.timeout(1.5).emit_with_ack("question", b"bytes", None)
     answers: list[Any] = await io.of("/admin").to("a").emit_with_ack("question", timeout=2)
     sockets = await io.fetch_sockets()
-    assert_type(sockets, list[Socket])
+    assert_type(sockets, list[Socket | RemoteSocket])
     ctx.socket.emit("answers", answer, answers)

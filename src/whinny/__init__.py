@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import typing as _typing
+from importlib import import_module as _import_module
 
 from whinny.engine import CookieOptions
 from whinny.errors import (
     AckTimeout,
     ClientDisconnected,
+    ClusterTimeout,
     ConfigurationError,
     ConnectionRefused,
     EncodeError,
@@ -15,7 +17,7 @@ from whinny.errors import (
     WhinnyError,
 )
 from whinny.framework import HookDecorator, ServiceManager, Settings, SubController, dependency
-from whinny.server import BroadcastOperator, Handshake, Namespace, Server, ServerOptions, Socket
+from whinny.server import BroadcastOperator, Handshake, Namespace, RemoteSocket, Server, ServerOptions, Socket
 from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
 from whinny.websocket import (
@@ -42,6 +44,7 @@ from whinny.websocket import (
 )
 
 if _typing.TYPE_CHECKING:
+    from whinny.cluster.redis import RedisAdapter as RedisAdapter
     from whinny.http import create_app as create_app
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "AnyResponse",
     "BroadcastOperator",
     "ClientDisconnected",
+    "ClusterTimeout",
     "ConfigurationError",
     "ConnectionRefused",
     "CookieOptions",
@@ -59,6 +63,7 @@ __all__ = [
     "Namespace",
     "OperatorLike",
     "PostFunction",
+    "RemoteSocket",
     "Server",
     "ServerNotAttached",
     "ServerOptions",
@@ -89,10 +94,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> _typing.Any:
-    """`create_app` is here too, but needs Starlette, which not everybody has."""
-    if name == "create_app":
-        from whinny.http import create_app
+_ELSEWHERE: _typing.Final = {"create_app": "whinny.http", "RedisAdapter": "whinny.cluster.redis"}
 
-        return create_app
+
+def __getattr__(name: str) -> _typing.Any:
+    """What needs a package that not everybody has (Starlette, redis) is here too, and is imported when it is used."""
+    if name in _ELSEWHERE:
+        return getattr(_import_module(_ELSEWHERE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

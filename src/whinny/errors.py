@@ -6,6 +6,7 @@ WhinnyError
 ├── ProtocolError          the other side broke the protocol; its connection is closed
 ├── ConnectionRefused      raise it in `on_connection` to refuse a client
 ├── AckTimeout             the acknowledgement did not come in time
+├── ClusterTimeout         not every other server answered in time
 ├── ClientDisconnected     the client left before it acknowledged
 ├── ServerNotAttached      `WsServer.io` was used before `attach`
 └── SessionError           a session cannot do what it is asked to
@@ -54,6 +55,14 @@ class AckTimeout(WhinnyError):
 
     `responses` holds the answers that did come (empty when a single client was asked).
     """
+
+    def __init__(self, message: str, responses: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.responses = list(responses)
+
+
+class ClusterTimeout(WhinnyError):
+    """Not every other server of the cluster answered in time. `responses` holds what did come."""
 
     def __init__(self, message: str, responses: Sequence[Any] = ()) -> None:
         super().__init__(message)

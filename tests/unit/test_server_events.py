@@ -40,12 +40,12 @@ class Wired(MemoryAdapter[Any]):
         for other in self.others:
             other.on_server_side_emit(data)
 
-    async def server_side_emit_with_ack(self, data: list[Any], timeout: float) -> list[Any]:
+    async def server_side_emit_with_ack(self, data: list[Any], timeout: float | None) -> list[Any]:
         answers: list[Any] = []
         others = self.others
         for other in others:
             other.on_server_side_emit(data, answers.append)
-        for _ in range(int(timeout)):
+        for _ in range(int(timeout or 5)):
             if len(answers) == len(others):
                 return answers
             await asyncio.sleep(1)

@@ -1,7 +1,8 @@
 """Who is in which room, and how a message reaches them: the tables of one namespace on this server.
 
 An adapter is also the way from a namespace to its like on the other servers. MemoryAdapter knows of none; one that does
-extends it, and gives what comes from them to the namespace that it is bound to.
+extends it: it tells them what is done here, and gives what comes from them to the namespace that it is bound to. What
+concerns this server's own members is done by the namespace, at once, whatever becomes of the message to the others.
 
 Costs: joining and leaving are O(1) a room, removing a member is O(its rooms), a broadcast is O(its receivers). Each
 member is in the room of its own id; that room is no entry of the tables.
@@ -9,10 +10,11 @@ member is in the room of its own id; that room is no entry of the tables.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, filterfalse
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from whinny.engine import Packet
 
@@ -37,11 +39,50 @@ class AdapterHost(Protocol):
         """The namespace's name."""
         ...
 
+    def on_broadcast(self, data: list[Any], selection: Selection, volatile: bool) -> None:
+        """Send an event to those members of this server who are meant. Raises EncodeError, ValueError, TypeError."""
+
+    def on_broadcast_with_ack(
+        self, data: list[Any], selection: Selection, timeout: float, answer: Callable[[Any], None]
+    ) -> int:
+        """Ask those members of this server who are meant, and return how many they are.
+
+        `answer` is called with each acknowledgement that comes within `timeout` seconds, and never before this returns.
+        Raises EncodeError, ValueError, TypeError.
+        """
+        ...
+
+    def on_sockets_join(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """Let those members of this server who are meant enter rooms."""
+
+    def on_sockets_leave(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """Let those members of this server who are meant leave rooms."""
+
+    def on_disconnect_sockets(self, selection: Selection, close: bool) -> None:
+        """Disconnect those members of this server who are meant."""
+
+    def describe_sockets(self, selection: Selection) -> list[dict[str, Any]]:
+        """What other servers may know of those members of this server who are meant: see `SocketDetails`."""
+        ...
+
     def on_server_side_emit(self, data: list[Any], answer: Callable[[Any], None] | None = None) -> None:
         """Another server has emitted: `data` is the event's name and its arguments.
 
         `answer` is given if that server waits for an answer, and is called at most once.
         """
+
+
+class RemoteAnswers(Protocol):
+    """Who waits for the acknowledgements of other servers' clients."""
+
+    def expect_servers(self, count: int) -> None:
+        """So many other servers were asked."""
+
+    def server_asked(self, clients: int) -> None:
+        """One of them has asked so many clients."""
+
+    def answered(self, args: list[Any]) -> None:
+        """A client acknowledged."""
 
 
 M = TypeVar("M", bound=Member)
@@ -105,6 +146,10 @@ class MemoryAdapter(Generic[M]):
         """The rooms of a member, that of its own id among them."""
         return frozenset((member.id, *self._joined.get(member, ())))
 
+    def has_room(self, room: str) -> bool:
+        """Whether a member of this server is in the room."""
+        return room in self._rooms or room in self.members
+
     def room_names(self) -> frozenset[str]:
         """The rooms that members have joined, without those of their own ids."""
         return frozenset(self._rooms)
@@ -136,15 +181,59 @@ class MemoryAdapter(Generic[M]):
 
     # the other servers
 
+    @property
+    def has_peers(self) -> bool:
+        """Whether there may be other servers; where not, none of the methods below is called with anything to tell."""
+        return False
+
+    def wire(self, data: list[Any]) -> bytes:
+        """An event, its name and its arguments, as it is sent to the other servers. Any thread may call this.
+
+        Raises EncodeError.
+        """
+        return b""
+
+    def publish(self, wire: bytes, selection: Selection, volatile: bool) -> None:
+        """The other servers send an event to their members."""
+
+    def ask(self, wire: bytes, selection: Selection, timeout: float, answers: RemoteAnswers) -> Callable[[], None]:
+        """The other servers ask their members for acknowledgements, which are given to `answers`.
+
+        What is returned is called in the end: nobody waits any more.
+        """
+        answers.expect_servers(0)
+        return lambda: None
+
+    def publish_join(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """The other servers let their members enter rooms."""
+
+    def publish_leave(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """The other servers let their members leave rooms."""
+
+    def publish_disconnect(self, selection: Selection, close: bool) -> None:
+        """The other servers disconnect their members."""
+
+    async def fetch_sockets(self, selection: Selection, timeout: float | None) -> list[Any]:
+        """The members of the other servers, as `AdapterHost.describe_sockets` has them there.
+
+        Raises ClusterTimeout, with those that came, when not every server answers within `timeout` seconds, or the
+        time that the adapter has for requests.
+        """
+        return []
+
     def server_side_emit(self, data: list[Any]) -> None:
         """Tell the other servers: `data` is the event's name and its arguments, plain values that nobody changes."""
 
-    async def server_side_emit_with_ack(self, data: list[Any], timeout: float) -> list[Any]:
-        """Ask the other servers: the answer of each. After `timeout` seconds raises AckTimeout with those that came."""
+    async def server_side_emit_with_ack(self, data: list[Any], timeout: float | None) -> list[Any]:
+        """Ask the other servers: the answer of each.
+
+        Raises AckTimeout, with those that came, when not every server answers within `timeout` seconds, or the time
+        that the adapter has for requests.
+        """
         return []
 
     async def server_count(self) -> int:
-        """How many servers there are, this one among them."""
+        """How many servers there are, this one among them. Raises ConnectionError where nobody can be asked."""
         return 1
 
     def _parts(self, room: str) -> Iterator[Collection[M]]:
@@ -162,4 +251,49 @@ class MemoryAdapter(Generic[M]):
 
 
 AdapterFactory = Callable[[], MemoryAdapter[Any]]
-"""Makes the adapter of a namespace: the class of an adapter, or a description of one that can be called."""
+"""Makes the adapter of a namespace, which needs nothing to be started: the class of an adapter, for instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a server stands with the others.
+
+    `state` is "alone" where no others are known of, "ready" while messages come and go, and "degraded" while they do
+    not, as the connection is lost. `waiting` messages are to be sent, `lost` ones could not be, since the start.
+    """
+
+    state: Literal["alone", "ready", "degraded"] = "alone"
+    waiting: int = 0
+    lost: int = 0
+
+
+class Peers(ABC):
+    """The way of one server to the others: what the adapters of all its namespaces share."""
+
+    @abstractmethod
+    def adapter(self) -> MemoryAdapter[Any]:
+        """The adapter of a new namespace."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Connect. Where that takes long or fails it goes on behind: a server starts without the others."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Send what waits, if that can be done soon, and let go of all connections. `start` may follow."""
+
+    @abstractmethod
+    def health(self) -> Health:
+        """How it stands."""
+
+
+class ClusterAdapter(ABC):
+    """Describes a cluster; on a root controller, or for a Server. Nothing is opened before `start`."""
+
+    @abstractmethod
+    def peers(self) -> Peers:
+        """The way of one more server to the others."""
+
+
+AdapterOption = AdapterFactory | ClusterAdapter
+"""What a server is given: a cluster's description, or what makes adapters that need no start."""

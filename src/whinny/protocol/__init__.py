@@ -14,6 +14,7 @@ from whinny.protocol.packet import (
     Packet,
     check_event_name,
 )
+from whinny.protocol.values import as_received, plain, sendable
 
 __all__ = [
     "RESERVED_EVENTS",
@@ -25,8 +26,11 @@ __all__ = [
     "Event",
     "EventDecoder",
     "Packet",
+    "as_received",
     "check_event_name",
     "decode_json",
     "encode",
     "encode_json",
+    "plain",
+    "sendable",
 ]

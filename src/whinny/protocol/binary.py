@@ -28,16 +28,16 @@ def extract(data: list[Any] | dict[str, Any]) -> tuple[Any, list[bytes]]:
     """
     attachments: list[bytes] = []
     try:
-        return data if _is_plain(data) else _extract(data, attachments), attachments
+        return data if is_plain(data) else _extract(data, attachments), attachments
     except RecursionError as error:
         raise EncodeError("the data is nested too deeply, or contains itself") from error
 
 
-def _is_plain(value: dict[str, Any] | Sequence[Any]) -> bool:
+def is_plain(value: dict[str, Any] | Sequence[Any]) -> bool:
     """Whether a list, tuple or dict is of JSON's own types through and through: there is nothing to take out then."""
     for item in value.values() if type(value) is dict else value:
         kind = type(item)
-        if kind not in _PLAIN and (kind not in _CONTAINERS or not _is_plain(item)):
+        if kind not in _PLAIN and (kind not in _CONTAINERS or not is_plain(item)):
             return False
     return True
 

@@ -6,6 +6,7 @@ from whinny.server.handshake import Handshake
 from whinny.server.namespace import Namespace, NamespaceHandler, Pending, check_namespace
 from whinny.server.operators import Broadcasting
 from whinny.server.options import ServerOptions
+from whinny.server.remote import RemoteSocket
 from whinny.server.server import Server
 from whinny.server.server_events import Listener, check_server_event
 from whinny.server.socket import Socket
@@ -19,6 +20,7 @@ __all__ = [
     "Namespace",
     "NamespaceHandler",
     "Pending",
+    "RemoteSocket",
     "Server",
     "ServerOptions",
     "Socket",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from whinny.errors import AckTimeout, ClientDisconnected
@@ -50,21 +51,58 @@ class SingleAck:
             raise AckTimeout(f"The client did not acknowledge within {timeout} s.") from None
 
 
-class GroupAck:
-    """The answers of many clients. One that leaves is waited for no longer."""
+class Relay:
+    """Passes the acknowledgements of this server's clients on to another server."""
 
-    __slots__ = ("_all", "_missing", "_responses")
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Callable[[Any], None]) -> None:
+        self._answer = answer
+
+    def expect(self, count: int) -> None:
+        """So many clients are asked; the other server is told so by who has asked them."""
+
+    def answered(self, args: list[Any]) -> None:
+        """A client acknowledged."""
+        self._answer(first(args))
+
+    def left(self) -> None:
+        """A client is gone without an answer. The protocol between servers has no word for that."""
+
+
+class GroupAck:
+    """The answers of many clients, on this server and on others. One of this server that leaves is waited for no more.
+
+    It is complete when it is known how many other servers there are, all of them have said how many clients they ask,
+    and all those have answered.
+    """
+
+    __slots__ = ("_all", "_asked", "_knows_servers", "_missing", "_responses", "_servers")
 
     def __init__(self) -> None:
         self._responses: list[Any] = []
+        self._asked = 0
         self._missing = 0
+        self._servers = 0  # that have been asked, less those that have said how many clients they ask
+        self._knows_servers = False
         self._all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def expect(self, count: int) -> None:
-        """So many clients were asked."""
+        """So many clients are asked."""
+        self._asked += count
         self._missing += count
-        if not self._missing and not self._all.done():
-            self._all.set_result(None)
+
+    def expect_servers(self, count: int) -> None:
+        """So many other servers were asked."""
+        self._servers += count
+        self._knows_servers = True
+        self._look()
+
+    def server_asked(self, clients: int) -> None:
+        """One of them has asked so many clients. That may come before it is known how many servers there are."""
+        self.expect(clients)
+        self._servers -= 1
+        self._look()
 
     def answered(self, args: list[Any]) -> None:
         """A client acknowledged."""
@@ -73,11 +111,15 @@ class GroupAck:
 
     def left(self) -> None:
         """A client is gone without an answer."""
+        self._asked -= 1
         self._one_less()
 
     def _one_less(self) -> None:
         self._missing -= 1
-        if not self._missing and not self._all.done():
+        self._look()
+
+    def _look(self) -> None:
+        if self._knows_servers and self._servers <= 0 and not self._missing and not self._all.done():
             self._all.set_result(None)
 
     async def wait(self, timeout: float) -> list[Any]:
@@ -86,9 +128,12 @@ class GroupAck:
             async with asyncio.timeout(timeout):
                 await self._all
         except TimeoutError:
-            raise AckTimeout(
-                f"{self._missing} of {self._missing + len(self._responses)} clients did not acknowledge within "
-                f"{timeout} s.",
-                self._responses,
-            ) from None
+            raise AckTimeout(f"{self._who_is_missing()} within {timeout} s.", self._responses) from None
         return self._responses
+
+    def _who_is_missing(self) -> str:
+        if not self._knows_servers:
+            return "The other servers of the cluster could not be asked"
+        if self._servers > 0:
+            return f"{self._servers} other servers of the cluster did not answer"
+        return f"{self._missing} of {self._asked} clients did not acknowledge"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from whinny.cluster import Selection
+from whinny.errors import ClusterTimeout
 from whinny.server.acks import GroupAck
 
 if TYPE_CHECKING:
     from whinny.engine import Packet
     from whinny.server.namespace import Namespace
+    from whinny.server.remote import RemoteSocket
     from whinny.server.socket import Socket
+
+T = TypeVar("T")
 
 DEFAULT_ACK_TIMEOUT = 5.0
 """Seconds that a broadcast waits for acknowledgements unless it is told otherwise."""
@@ -71,7 +75,7 @@ class BroadcastOperator:
 
     @property
     def local(self) -> BroadcastOperator:
-        """The clients of this server only: all there are, as long as there is one server."""
+        """The clients of this server only."""
         return self._with(local=True)
 
     def timeout(self, seconds: float) -> BroadcastOperator:
@@ -87,57 +91,83 @@ class BroadcastOperator:
 
         Returns without waiting. From another thread the event is handed to the server's loop.
         """
-        packets = self._namespace.encode_event(event, args)
-        self._namespace.server.call(self._namespace.adapter.broadcast, packets, self._selection, self._volatile)
+        namespace = self._namespace
+        adapter, selection = namespace.adapter, self._selection
+        packets = namespace.encode_event(event, args)
+        wire = adapter.wire([event, *namespace.wire_args(args)]) if self._has_peers else None
+        namespace.server.call(adapter.broadcast, packets, selection, self._volatile)
+        if wire is not None:
+            namespace.server.call(adapter.publish, wire, selection, self._volatile)
+
+    @property
+    def _has_peers(self) -> bool:
+        return not self._local and self._namespace.adapter.has_peers
 
     async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> list[Any]:
         """Send an event and wait for the acknowledgement of every receiver: the first argument of each.
 
-        Clients that leave meanwhile are not waited for. `timeout` in seconds; else that of `timeout()`, else 5.
-        Raises AckTimeout, whose `responses` are the answers that came; EncodeError.
+        Clients of this server that leave meanwhile are not waited for. `timeout` in seconds; else that of `timeout()`,
+        else 5. Raises AckTimeout, whose `responses` are the answers that came; EncodeError.
         """
-        ack_id = self._namespace.next_ack_id()
-        packets = self._namespace.encode_event(event, args, ack_id)
+        namespace = self._namespace
+        ack_id = namespace.next_ack_id()
+        packets = namespace.encode_event(event, args, ack_id)
+        wire = namespace.adapter.wire([event, *namespace.wire_args(args)]) if self._has_peers else None
         seconds = next(value for value in (timeout, self._timeout, DEFAULT_ACK_TIMEOUT) if value is not None)
-        return await self._namespace.server.run(self._ask(packets, ack_id, seconds))
+        return await namespace.server.run(self._ask(packets, wire, ack_id, seconds))
 
-    async def _ask(self, packets: list[Packet], ack_id: int, seconds: float) -> list[Any]:
+    async def _ask(self, packets: list[Packet], wire: bytes | None, ack_id: int, seconds: float) -> list[Any]:
         group = GroupAck()
-        asked = [socket for socket in self._sockets() if socket.connected and socket.expect_ack(ack_id, group)]
-        group.expect(len(asked))
-        for socket in asked:
-            socket.deliver(packets, False)
+        asked = self._namespace.ask(packets, self._selection, ack_id, group)
+        done = None
         try:
+            if wire is None:
+                group.expect_servers(0)
+            else:
+                done = self._namespace.adapter.ask(wire, self._selection, seconds, group)
             return await group.wait(seconds)
         finally:
+            if done is not None:
+                done()
             for socket in asked:
                 socket.forget_ack(ack_id)
 
-    def _sockets(self) -> list[Socket]:
-        return list(self._namespace.adapter.select(self._selection))
+    async def fetch_sockets(self) -> list[Socket | RemoteSocket]:
+        """The sockets that are meant: those of this server, and what is known of those of the others.
 
-    async def fetch_sockets(self) -> list[Socket]:
-        """The sockets that are meant."""
+        Raises ClusterTimeout when another server does not answer within `timeout()`, else the time that the adapter has
+        for requests (5 seconds). Its `responses` are the sockets that came, all of this server's among them.
+        """
+        return await self._namespace.server.run(self._fetch())
 
-        async def fetch() -> list[Socket]:
-            return [socket for socket in self._sockets() if socket.connected]
-
-        return await self._namespace.server.run(fetch())
+    async def _fetch(self) -> list[Socket | RemoteSocket]:
+        namespace = self._namespace
+        found: list[Socket | RemoteSocket] = []
+        found.extend(socket for socket in namespace.select(self._selection) if socket.connected)
+        if self._has_peers:
+            try:
+                found.extend(await namespace.fetch_remote(self._selection, self._timeout))
+            except ClusterTimeout as error:
+                error.responses[:0] = found
+                raise
+        return found
 
     def sockets_join(self, *rooms: str | Iterable[str]) -> None:
         """Let all who are meant enter these rooms."""
-        names = room_names(rooms)
-        self._namespace.server.call(self._each, lambda socket: socket.join(*names))
+        adapter, names = self._namespace.adapter, room_names(rooms)
+        self._both(self._namespace.on_sockets_join, adapter.publish_join, names)
 
     def sockets_leave(self, *rooms: str | Iterable[str]) -> None:
         """Let all who are meant leave these rooms."""
-        names = room_names(rooms)
-        self._namespace.server.call(self._each, lambda socket: socket.leave(*names))
+        adapter, names = self._namespace.adapter, room_names(rooms)
+        self._both(self._namespace.on_sockets_leave, adapter.publish_leave, names)
 
     def disconnect_sockets(self, close: bool = False) -> None:
         """Disconnect all who are meant; with `close` their connections too."""
-        self._namespace.server.call(self._each, lambda socket: socket.disconnect(close))
+        self._both(self._namespace.on_disconnect_sockets, self._namespace.adapter.publish_disconnect, close)
 
-    def _each(self, action: Callable[[Socket], None]) -> None:
-        for socket in self._sockets():
-            action(socket)
+    def _both(self, here: Callable[[Selection, T], None], there: Callable[[Selection, T], None], what: T) -> None:
+        call, selection = self._namespace.server.call, self._selection
+        call(here, selection, what)
+        if self._has_peers:
+            call(there, selection, what)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from whinny.cluster import SECRET_HEADERS
 from whinny.engine import EngineRequest
 
 if TYPE_CHECKING:
@@ -58,3 +59,20 @@ class Handshake:
     def time(self) -> str:
         """`issued` as text, in ISO 8601."""
         return datetime.fromtimestamp(self.issued, UTC).isoformat()
+
+    def describe(self) -> dict[str, Any]:
+        """What other servers may know of it, in the form of the reference server: nothing that is secret.
+
+        `auth` is left out whole, being what clients show who they are with.
+        """
+        return {
+            "headers": {name: value for name, value in self.headers.items() if name not in SECRET_HEADERS},
+            "query": dict(self.query),
+            "auth": {},
+            "address": self.address,
+            "secure": self.secure,
+            "xdomain": self.xdomain,
+            "url": self.url,
+            "time": self.time,
+            "issued": round(self.issued * 1000),
+        }

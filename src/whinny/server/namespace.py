@@ -8,17 +8,23 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from whinny import protocol
+from whinny.cluster import SocketDetails
 from whinny.engine import Packet, message_packets
-from whinny.errors import ConfigurationError, ConnectionRefused, EncodeError
+from whinny.errors import ClusterTimeout, ConfigurationError, ConnectionRefused, EncodeError
 from whinny.logs import escape, log_error
 from whinny.protocol import Event
+from whinny.server.acks import AckListener, Relay
 from whinny.server.events import Job
+from whinny.server.remote import RemoteSocket
 from whinny.server.server_events import Listeners, ServerEvents
 from whinny.server.socket import Socket
 from whinny.types import DisconnectReason, Envelope
 
 if TYPE_CHECKING:
+    from whinny.cluster import Selection
     from whinny.server.client import Client
     from whinny.server.server import Server
 
@@ -53,6 +59,18 @@ class NamespaceHandler(Protocol):
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> Coroutine[Any, Any, None] | None:
         """A client that was connected is gone; what it returns is run as a task."""
+
+
+class GroupListener(AckListener, Protocol):
+    """Who waits for the acknowledgements of several clients."""
+
+    def expect(self, count: int) -> None:
+        """So many clients are asked."""
+
+
+def _forget(sockets: list[Socket], ack_id: int) -> None:
+    for socket in sockets:
+        socket.forget_ack(ack_id)
 
 
 class Namespace(ServerEvents):
@@ -95,7 +113,75 @@ class Namespace(ServerEvents):
         """The arguments of an emit, responses as their envelopes."""
         return [arg.envelope() if isinstance(arg, Envelope) else arg for arg in args]
 
+    # those who are meant, on this server
+
+    def select(self, selection: Selection) -> list[Socket]:
+        """The sockets of this server that are meant."""
+        return list(self.adapter.select(selection))
+
+    def ask(self, packets: list[Packet], selection: Selection, ack_id: int, group: GroupListener) -> list[Socket]:
+        """Send packets that ask for acknowledgements, of which `group` is told; to whom they were sent."""
+        asked = [each for each in self.select(selection) if each.connected and each.expect_ack(ack_id, group)]
+        group.expect(len(asked))
+        for socket in asked:
+            socket.deliver(packets, False)
+        return asked
+
+    async def fetch_remote(self, selection: Selection, timeout: float | None) -> list[RemoteSocket]:
+        """The sockets of the other servers that are meant. Raises ClusterTimeout with those that came."""
+        try:
+            found = await self.adapter.fetch_sockets(selection, timeout)
+        except ClusterTimeout as error:
+            error.responses = self._remote(error.responses)
+            raise
+        return self._remote(found)
+
+    def _remote(self, found: Sequence[dict[str, Any]]) -> list[RemoteSocket]:
+        sockets = []
+        for each in found:
+            try:
+                sockets.append(RemoteSocket(self, msgspec.convert(each, SocketDetails)))
+            except msgspec.ValidationError as error:
+                log.warning("What another server says of a socket cannot be read: %s", escape(str(error)))
+        return sockets
+
     # what the other servers bring
+
+    def on_broadcast(self, data: list[Any], selection: Selection, volatile: bool) -> None:
+        """Another server sends an event: see AdapterHost."""
+        event, *args = data
+        self.adapter.broadcast(self.encode_event(event, args), selection, volatile)
+
+    def on_broadcast_with_ack(
+        self, data: list[Any], selection: Selection, timeout: float, answer: Callable[[Any], None]
+    ) -> int:
+        """Another server asks: see AdapterHost."""
+        event, *args = data
+        ack_id = self.next_ack_id()
+        relay = Relay(answer)
+        asked = self.ask(self.encode_event(event, args, ack_id), selection, ack_id, relay)
+        if asked:
+            asyncio.get_running_loop().call_later(timeout, _forget, asked, ack_id)
+        return len(asked)
+
+    def on_sockets_join(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """Let those of this server who are meant enter rooms."""
+        for socket in self.select(selection):
+            socket.join(*rooms)
+
+    def on_sockets_leave(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """Let those of this server who are meant leave rooms."""
+        for socket in self.select(selection):
+            socket.leave(*rooms)
+
+    def on_disconnect_sockets(self, selection: Selection, close: bool) -> None:
+        """Disconnect those of this server who are meant."""
+        for socket in self.select(selection):
+            socket.disconnect(close)
+
+    def describe_sockets(self, selection: Selection) -> list[dict[str, Any]]:
+        """What other servers may know of those who are meant."""
+        return [each.describe() for each in self.select(selection) if each.connected]
 
     def on_server_side_emit(self, data: list[Any], answer: Callable[[Any], None] | None = None) -> None:
         """Another server has emitted: `data` is the event's name and its arguments. See ServerEvents.on."""

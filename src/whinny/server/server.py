@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from whinny.cluster import MemoryAdapter
+from whinny.cluster import ClusterAdapter, Health, MemoryAdapter
 from whinny.engine import Connection, Engine
 from whinny.errors import ConfigurationError
 from whinny.server.client import Client
@@ -17,7 +17,7 @@ from whinny.server.server_events import ServerEvents
 from whinny.server.tasks import Tasks
 
 if TYPE_CHECKING:
-    from whinny.cluster import AdapterFactory
+    from whinny.cluster import AdapterOption
     from whinny.protocol import EventDecoder
     from whinny.server.socket import Socket
 
@@ -30,12 +30,15 @@ GRACE: Final = 2.0
 class Server(ServerEvents):
     """All clients and namespaces: `io` in the reference server. Its operators are those of the namespace `/`.
 
-    `adapter` makes the adapter of each namespace; by default there are no other servers.
+    `adapter` describes the cluster, or makes the adapter of each namespace; by default there are no other servers.
     """
 
-    def __init__(self, options: ServerOptions | None = None, *, adapter: AdapterFactory | None = None) -> None:
+    def __init__(self, options: ServerOptions | None = None, *, adapter: AdapterOption | None = None) -> None:
         self.options = options or ServerOptions()
-        self._adapter_factory: AdapterFactory = MemoryAdapter if adapter is None else adapter
+        self._peers = adapter.peers() if isinstance(adapter, ClusterAdapter) else None
+        self._adapter_factory: object = MemoryAdapter if adapter is None else adapter
+        if self._peers is not None:
+            self._adapter_factory = self._peers.adapter
         self.engine = Engine(self.options, self._on_connection)
         self.event_decoders: dict[str, Mapping[str, EventDecoder]] = {}  # of the apps, by namespace and event
         self.namespaces: dict[str, Namespace] = {}
@@ -103,6 +106,18 @@ class Server(ServerEvents):
             return await coroutine
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
 
+    # the other servers
+
+    async def start(self) -> None:
+        """Find the other servers, if there may be any. Does not wait long for them: see `health`."""
+        self.bind_loop()
+        if self._peers is not None:
+            await self._peers.start()
+
+    def health(self) -> Health:
+        """How this server stands with the others of its cluster."""
+        return Health() if self._peers is None else self._peers.health()
+
     # the end
 
     def begin_close(self) -> None:
@@ -124,6 +139,8 @@ class Server(ServerEvents):
         await self.engine.wait_closed(GRACE)
         self.engine.end_all()
         await self.tasks.finish(GRACE)
+        if self._peers is not None:
+            await self._peers.close()
         self._loop = None
 
     async def close(self) -> None:

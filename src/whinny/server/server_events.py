@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from whinny import protocol
-from whinny.errors import EncodeError, ProtocolError
 from whinny.logs import log_error
-from whinny.protocol import Ack, Decoder
-from whinny.server.broadcast import DEFAULT_ACK_TIMEOUT, BroadcastOperator
+from whinny.server.broadcast import BroadcastOperator
 
 if TYPE_CHECKING:
     from whinny.server.tasks import Tasks
@@ -59,12 +56,11 @@ class ServerEvents(BroadcastOperator):
     async def server_side_emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> list[Any]:
         """Send an event to the other servers and wait for the answer of each: none where there is one server.
 
-        `timeout` in seconds, else 5. Raises AckTimeout, whose `responses` are the answers that came; EncodeError;
-        ValueError for a reserved name.
+        `timeout` in seconds, else that of the adapter, 5. Raises AckTimeout, whose `responses` are the answers that
+        came; EncodeError; ValueError for a reserved name.
         """
         data = self._server_event(event, args)
-        seconds = DEFAULT_ACK_TIMEOUT if timeout is None else timeout
-        return await self._namespace.server.run(self._namespace.adapter.server_side_emit_with_ack(data, seconds))
+        return await self._namespace.server.run(self._namespace.adapter.server_side_emit_with_ack(data, timeout))
 
     async def server_count(self) -> int:
         """How many servers there are in the cluster, this one among them."""
@@ -72,7 +68,7 @@ class ServerEvents(BroadcastOperator):
 
     def _server_event(self, event: str, args: Sequence[Any]) -> list[Any]:
         check_server_event(event)
-        return [event, *_copied(self._namespace.wire_args(args))]
+        return [event, *protocol.as_received(self._namespace.wire_args(args))]
 
 
 def check_server_event(event: object) -> None:
@@ -81,19 +77,6 @@ def check_server_event(event: object) -> None:
         raise TypeError(f"{event!r} is no event name: it is no text")
     if event in RESERVED_SERVER_EVENTS:
         raise ValueError(f"{event!r} is a reserved event name")
-
-
-def _copied(args: list[Any]) -> list[Any]:
-    """The arguments as another server would receive them, out of reach of later changes. Raises EncodeError."""
-    decoder = Decoder(max_attachments=sys.maxsize, max_depth=sys.maxsize)
-    packet = None
-    try:
-        for message in protocol.encode(Ack("/", args, None), max_attachments=sys.maxsize):
-            packet = decoder.add(message)
-    except ProtocolError as error:  # deeper than can be read again
-        raise EncodeError(f"the data cannot be sent: {error}") from None
-    assert isinstance(packet, Ack)
-    return packet.data
 
 
 class Listeners:

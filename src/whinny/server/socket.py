@@ -109,6 +109,15 @@ class Socket(Broadcasting[BroadcastOperator]):
             return self._last_rooms
         return self.namespace.adapter.rooms_of(self)
 
+    def describe(self) -> dict[str, Any]:
+        """What other servers may know: no cookie, no authorization, and of `data` what can be sent."""
+        return {
+            "id": self.id,
+            "handshake": self.handshake.describe(),
+            "rooms": sorted(self.rooms),
+            "data": protocol.sendable(self.data),
+        }
+
     def new_context(self) -> Context:
         """For `on_connection` and `on_disconnect`: context variables as they were when the client came."""
         return self._context.copy()

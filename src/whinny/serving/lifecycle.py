@@ -51,7 +51,7 @@ class Lifecycle:
         """Boot, once. An error of the boot is raised here, for every caller; the next one tries again."""
         if self._booted is None:
             self._server.bind_loop()
-            self._booted = asyncio.ensure_future(self._boot())
+            self._booted = asyncio.ensure_future(self._begin())
             _log_path()
         booting = self._booted
         try:
@@ -60,6 +60,10 @@ class Lifecycle:
             if booting.done() and self._booted is booting:
                 self._booted = None
             raise
+
+    async def _begin(self) -> None:
+        await self._server.start()
+        await self._boot()
 
     def listen_for_signals(self) -> None:
         """Close the connections as soon as the process is told to end."""

@@ -16,7 +16,7 @@ from whinny.websocket.dispatch import Dispatcher
 from whinny.websocket.ws_server import WsServer
 
 if TYPE_CHECKING:
-    from whinny.cluster import AdapterFactory
+    from whinny.cluster import AdapterOption
     from whinny.framework import ServiceManager
     from whinny.serving import ASGIApp
     from whinny.websocket.context import WebsocketContext
@@ -37,7 +37,7 @@ class SocketIOController:
     sub_controllers: ClassVar[Sequence[SubController | type]] = ()
     options: ClassVar[ServerOptions] = ServerOptions()
     namespace: ClassVar[str] = "/"
-    adapter: ClassVar[AdapterFactory | None] = None
+    adapter: ClassVar[AdapterOption | None] = None
 
     def __init_subclass__(cls, **more: Any) -> None:
         """Raises ConfigurationError when an event's method has the name of something that every root has."""

@@ -7,7 +7,8 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from whinny.server import BroadcastOperator, Handshake, Namespace, Socket
+    from whinny.cluster import RemoteHandshake
+    from whinny.server import BroadcastOperator, Handshake, Namespace, RemoteSocket, Socket
 
 
 class OperatorLike(Protocol):
@@ -47,8 +48,8 @@ class OperatorLike(Protocol):
         """Send an event and wait for the acknowledgement of every receiver: the first argument of each."""
         ...
 
-    async def fetch_sockets(self) -> Sequence[SocketLike]:
-        """The sockets that are meant."""
+    async def fetch_sockets(self) -> Sequence[FetchedSocket]:
+        """The sockets that are meant, on whichever server."""
         ...
 
     def sockets_join(self, *rooms: str | Iterable[str]) -> None:
@@ -116,6 +117,50 @@ class SocketOperatorLike(Protocol):
         ...
 
 
+class FetchedSocket(Protocol):
+    """One client in one namespace, on this server or another: what `fetch_sockets` gives."""
+
+    @property
+    def id(self) -> str:
+        """The socket's id, which is also the name of a room that it is always in."""
+        ...
+
+    @property
+    def handshake(self) -> Handshake | RemoteHandshake:
+        """What the client showed when it came; of another server's, nothing that is secret."""
+        ...
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the app keeps about this client; of another server's, a copy."""
+        ...
+
+    @property
+    def rooms(self) -> AbstractSet[str]:
+        """The rooms of this client, that of its own id among them."""
+        ...
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event to this client. Raises EncodeError at once when the arguments cannot be sent."""
+        ...
+
+    async def emit_with_ack(self, event: str, *args: Any, timeout: float | None = None) -> Any:
+        """Send an event to this client and wait for its acknowledgement: the first argument, or None."""
+        ...
+
+    def join(self, *rooms: str | Iterable[str]) -> None:
+        """Enter rooms."""
+        ...
+
+    def leave(self, *rooms: str | Iterable[str]) -> None:
+        """Leave rooms."""
+        ...
+
+    def disconnect(self, close: bool = False) -> None:
+        """Take the client out of this namespace; with `close`, out of all, and close its connection."""
+        ...
+
+
 class SocketLike(SocketOperatorLike, Protocol):
     """One client in one namespace."""
 
@@ -165,6 +210,6 @@ class SocketLike(SocketOperatorLike, Protocol):
 if TYPE_CHECKING:
 
     def _real_ones_fit(
-        socket: Socket, operator: BroadcastOperator, namespace: Namespace
-    ) -> tuple[SocketLike, SocketOperatorLike, OperatorLike, NamespaceLike]:
-        return socket, socket.volatile, operator, namespace  # type checkers read this; nothing calls it
+        socket: Socket, remote: RemoteSocket, operator: BroadcastOperator, namespace: Namespace
+    ) -> tuple[SocketLike, FetchedSocket, SocketOperatorLike, OperatorLike, NamespaceLike]:
+        return socket, remote, socket.volatile, operator, namespace  # type checkers read this; nothing calls it

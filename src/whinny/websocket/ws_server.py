@@ -10,7 +10,7 @@ from whinny.server import Server, ServerOptions
 from whinny.serving import Lifecycle
 
 if TYPE_CHECKING:
-    from whinny.cluster import AdapterFactory
+    from whinny.cluster import AdapterOption
 
 
 class Opened(NamedTuple):
@@ -18,7 +18,7 @@ class Opened(NamedTuple):
 
     server: Server
     lifecycle: Lifecycle
-    adapter: AdapterFactory | None
+    adapter: AdapterOption | None
 
 
 class WsServer:
@@ -28,7 +28,7 @@ class WsServer:
 
     def __init__(self) -> None:
         self._io: Server | None = None
-        self._adapter: AdapterFactory | None = None
+        self._adapter: AdapterOption | None = None
         self._lifecycle: Lifecycle | None = None
 
     @property
@@ -45,7 +45,7 @@ class WsServer:
     def io(self, server: Server) -> None:
         self._io = server
 
-    def open(self, options: ServerOptions, adapter: AdapterFactory | None, where: str) -> Opened:
+    def open(self, options: ServerOptions, adapter: AdapterOption | None, where: str) -> Opened:
         """The server for a root controller: a new one is not used before it is given to `keep`.
 
         Raises ConfigurationError when another root differs in what all roots share.

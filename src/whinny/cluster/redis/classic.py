@@ -1,0 +1,293 @@
+"""Servers that reach each other by Redis pub/sub, Node's with `@socket.io/redis-adapter` 8 among them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from whinny.cluster.adapter import AdapterHost, ClusterAdapter, Health, MemoryAdapter, Peers, Selection
+from whinny.cluster.redis.classic_wire import (
+    Asked,
+    Channels,
+    Packet,
+    Request,
+    broadcast_decoder,
+    decode_request,
+    decode_response,
+    encode_ask,
+    encode_broadcast,
+    encode_json,
+    encode_msgpack,
+    encode_packet,
+    options,
+    with_bytes,
+)
+from whinny.cluster.redis.link import Link, redis_client
+from whinny.cluster.redis.requests import Waiting, short_id
+from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
+from whinny.logs import log_error
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from whinny.cluster.adapter import RemoteAnswers
+
+log = logging.getLogger("whinny.cluster")
+
+MAX_BUFFER: Final = 16 * 1024 * 1024
+"""Bytes that wait at most while Redis is away."""
+
+_NO_FLAGS: Final[dict[str, Any]] = {}
+_VOLATILE: Final = {"volatile": True}
+
+
+class RedisAdapter(ClusterAdapter):
+    """The servers that have the same Redis, and the same `key`, are one cluster: `adapter = RedisAdapter("redis://…")`.
+
+    `key` is the prefix of all channels. `request_timeout` is how many seconds the other servers have to answer requests
+    such as `fetch_sockets`. `specific_response_channel` sends responses to the server alone that has asked, which is
+    less work for the others; a Node server has the same option, `publishOnSpecificResponseChannel`, and each decides
+    for its own responses. At most `max_buffer` bytes wait to be sent while Redis is away; what is more is lost,
+    counted and logged.
+
+    A client that is given is used for its settings, and is not closed. Raises ConfigurationError for what is wrong.
+    """
+
+    def __init__(
+        self,
+        url_or_client: str | Redis,
+        *,
+        key: str = "socket.io",
+        request_timeout: float = 5.0,
+        specific_response_channel: bool = False,
+        max_buffer: int = MAX_BUFFER,
+    ) -> None:
+        self._redis = redis_client(url_or_client, "RedisAdapter")
+        if not isinstance(key, str) or not key:
+            raise ConfigurationError(f"RedisAdapter needs a text as its key, not {key!r}.")
+        if not request_timeout > 0:
+            raise ConfigurationError(f"RedisAdapter needs seconds as its request_timeout, not {request_timeout!r}.")
+        self.key = key
+        self.request_timeout = request_timeout
+        self.specific_response_channel = specific_response_channel
+        self._max_buffer = max_buffer
+
+    def peers(self) -> Peers:
+        """The way of one more server to the others."""
+        return _RedisPeers(Link(self._redis, self._max_buffer), self)
+
+
+class _RedisPeers(Peers):
+    def __init__(self, link: Link, settings: RedisAdapter) -> None:
+        self._link = link
+        self._settings = settings
+
+    def adapter(self) -> MemoryAdapter[Any]:
+        return ClassicAdapter(self._link, self._settings)
+
+    async def start(self) -> None:
+        await self._link.start()
+
+    async def close(self) -> None:
+        await self._link.close()
+
+    def health(self) -> Health:
+        return self._link.health()
+
+
+class ClassicAdapter(MemoryAdapter[Any]):
+    """One namespace of one server in the cluster."""
+
+    __slots__ = ("_channels", "_host", "_link", "_namespace", "_settings", "_waiting", "uid")
+
+    def __init__(self, link: Link, settings: RedisAdapter) -> None:
+        super().__init__()
+        self.uid = short_id()
+        self._link = link
+        self._settings = settings
+        self._waiting = Waiting()
+
+    def bind(self, host: AdapterHost) -> None:
+        """The adapter belongs to this namespace: listen to its channels."""
+        self._host = host
+        self._namespace = host.name
+        channels = self._channels = Channels(self._settings.key, host.name, self.uid)
+        subscribe = self._link.subscribe
+        subscribe("PSUBSCRIBE", channels.every_broadcast, partial(self._hear, self._on_broadcast))
+        subscribe("SUBSCRIBE", channels.requests, partial(self._hear, self._on_request))
+        subscribe("SUBSCRIBE", channels.responses, partial(self._hear, self._on_response))
+        subscribe("SUBSCRIBE", channels.own_responses, partial(self._hear, self._on_response))
+
+    # to the others
+
+    @property
+    def has_peers(self) -> bool:
+        """There may be others at any time."""
+        return True
+
+    def wire(self, data: list[Any]) -> bytes:
+        """An event for the others. Raises EncodeError."""
+        return encode_packet(data, self._namespace)
+
+    def publish(self, wire: bytes, selection: Selection, volatile: bool) -> None:
+        """The other servers send an event to their members."""
+        message = encode_broadcast(self.uid, wire, selection, _VOLATILE if volatile else _NO_FLAGS)
+        self._link.publish("PUBLISH", self._channels.room(selection), message)
+
+    def ask(self, wire: bytes, selection: Selection, timeout: float, answers: RemoteAnswers) -> Callable[[], None]:
+        """The other servers ask their members for acknowledgements."""
+
+        def send(request_id: str) -> None:
+            message = encode_ask(self.uid, request_id, wire, selection, timeout)
+            self._link.publish("PUBLISH", self._channels.requests, message)
+
+        return self._waiting.ask(send, self.server_count, answers)
+
+    def publish_join(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """The other servers let their members enter rooms."""
+        self._request(Request.JOIN, opts=options(selection), rooms=rooms)
+
+    def publish_leave(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """The other servers let their members leave rooms."""
+        self._request(Request.LEAVE, opts=options(selection), rooms=rooms)
+
+    def publish_disconnect(self, selection: Selection, close: bool) -> None:
+        """The other servers disconnect their members."""
+        self._request(Request.DISCONNECT, opts=options(selection), close=close)
+
+    async def fetch_sockets(self, selection: Selection, timeout: float | None) -> list[Any]:
+        """The members of the other servers. Raises ClusterTimeout."""
+        seconds = self._settings.request_timeout if timeout is None else timeout
+        answers, missing = await self._waiting.gather(
+            lambda id_: self._request(Request.FETCH, requestId=id_, opts=options(selection)),
+            self.server_count,
+            seconds,
+        )
+        found = [with_bytes(socket) for sockets in answers for socket in sockets]
+        if missing:
+            raise ClusterTimeout(f"{missing} did not say within {seconds} s which sockets they have.", found)
+        return found
+
+    def server_side_emit(self, data: list[Any]) -> None:
+        """Tell the other servers."""
+        self._request(Request.SERVER_SIDE_EMIT, data=data)
+
+    async def server_side_emit_with_ack(self, data: list[Any], timeout: float | None) -> list[Any]:
+        """Ask the other servers. Raises AckTimeout."""
+        seconds = self._settings.request_timeout if timeout is None else timeout
+        answers, missing = await self._waiting.gather(
+            lambda id_: self._request(Request.SERVER_SIDE_EMIT, requestId=id_, data=data), self.server_count, seconds
+        )
+        if missing:
+            raise AckTimeout(f"{missing} did not acknowledge within {seconds} s.", answers)
+        return answers
+
+    async def server_count(self) -> int:
+        """How many servers listen to requests. Raises ConnectionError."""
+        _, count = await self._link.ask("PUBSUB", "NUMSUB", self._channels.requests)
+        return int(count)
+
+    def _request(self, type_: Request, **rest: Any) -> None:
+        message = encode_json({"uid": self.uid, "type": type_.value, **rest})
+        self._link.publish("PUBLISH", self._channels.requests, message)
+
+    # from the others
+
+    def _hear(self, act: Callable[[bytes, bytes], None], _: bytes, channel: bytes, data: bytes) -> None:
+        """Act on a message; one that nobody can read is skipped."""
+        try:
+            act(channel, data)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            log.warning("A message on the channel %r is none of a server's, and is skipped: %s", channel, error)
+        except Exception as error:
+            log_error(log, "A message on the channel %r is skipped", channel, error=error)
+
+    def _on_broadcast(self, channel: bytes, data: bytes) -> None:
+        room = channel[len(self._channels.broadcasts) : -1]
+        if room and not self.has_room(room.decode(errors="surrogatepass")):
+            return
+        uid, packet, opts = broadcast_decoder.decode(data)
+        if uid != self.uid and packet.nsp == self._namespace:
+            self._host.on_broadcast(packet.data, opts.selection, bool(opts.flags.get("volatile")))
+
+    def _on_request(self, _: bytes, data: bytes) -> None:
+        request = decode_request(data)
+        if request.uid == self.uid:
+            return  # done already
+        selection = request.opts.selection if request.sid is None else Selection((request.sid,))
+        rooms = request.rooms if request.room is None else [request.room]
+        if request.type == Request.JOIN:
+            self._host.on_sockets_join(selection, rooms)
+        elif request.type == Request.LEAVE:
+            self._host.on_sockets_leave(selection, rooms)
+        elif request.type == Request.DISCONNECT:
+            self._host.on_disconnect_sockets(selection, request.close)
+        elif request.type == Request.SERVER_SIDE_EMIT:
+            self._on_server_side_emit(request)
+        elif request.request_id is not None:
+            self._answer(request, request.request_id)
+            return
+        if request.sid is not None and request.request_id is not None and self.has_room(request.sid):
+            self._respond(request, requestId=request.request_id)  # older servers wait for it
+
+    def _answer(self, request: Asked, request_id: str) -> None:
+        if request.type == Request.SOCKETS:
+            members = self.select(Selection(tuple(request.rooms)))
+            self._respond(request, requestId=request_id, sockets=[member.id for member in members])
+        elif request.type == Request.ALL_ROOMS:
+            self._respond(request, requestId=request_id, rooms=sorted({*self.room_names(), *self.members}))
+        elif request.type == Request.FETCH:
+            found = self._host.describe_sockets(request.opts.selection)
+            self._respond(request, requestId=request_id, sockets=found)
+        elif request.type == Request.BROADCAST and request.packet is not None:
+            self._on_ask(request, request_id, request.packet)
+
+    def _on_server_side_emit(self, request: Asked) -> None:
+        answer = None
+        if request.request_id is not None:
+
+            def answer(result: Any) -> None:
+                message = {"type": Request.SERVER_SIDE_EMIT.value, "requestId": request.request_id, "data": result}
+                self._link.publish("PUBLISH", self._channels.responses, encode_json(message))
+
+        self._host.on_server_side_emit(with_bytes(request.data), answer)
+
+    def _on_ask(self, request: Asked, request_id: str, packet: Packet) -> None:
+        """Say how many clients are asked; each acknowledgement is a response of its own."""
+        if packet.nsp != self._namespace:
+            return
+        channel = self._response_channel(request)
+
+        def answer(argument: Any) -> None:
+            response = {"type": Request.BROADCAST_ACK.value, "requestId": request_id, "packet": argument}
+            self._link.publish("PUBLISH", channel, encode_msgpack(response))
+
+        milliseconds = request.opts.flags.get("timeout")
+        seconds = milliseconds / 1000 if isinstance(milliseconds, (int, float)) else self._settings.request_timeout
+        count = self._host.on_broadcast_with_ack(packet.data, request.opts.selection, seconds, answer)
+        self._respond(request, type=Request.BROADCAST_CLIENT_COUNT.value, requestId=request_id, clientCount=count)
+
+    def _respond(self, request: Asked, **response: Any) -> None:
+        self._link.publish("PUBLISH", self._response_channel(request), encode_json(response))
+
+    def _response_channel(self, request: Asked) -> bytes:
+        if self._settings.specific_response_channel and request.uid:
+            return self._channels.responses_to(request.uid)
+        return self._channels.responses
+
+    def _on_response(self, _: bytes, data: bytes) -> None:
+        response = decode_response(data)
+        asks = self._waiting.asked(response.request_id)
+        if asks is not None:
+            if response.type == Request.BROADCAST_CLIENT_COUNT:
+                asks.server_asked(response.client_count)
+            elif response.type == Request.BROADCAST_ACK:
+                asks.answered([response.packet])
+        elif response.type == Request.SERVER_SIDE_EMIT:
+            self._waiting.came(response.request_id, with_bytes(response.data))
+        else:
+            self._waiting.came(response.request_id, response.sockets)

@@ -1,0 +1,192 @@
+"""What servers say to each other in the form of `@socket.io/redis-adapter` 8: channels, messages, requests, responses.
+
+Broadcasts are msgpack: `[uid, packet, options]`. Requests and responses are JSON where nothing in them may be binary,
+else msgpack; the first byte tells.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
+
+from whinny.cluster.adapter import Selection
+from whinny.errors import EncodeError
+from whinny.protocol import plain
+
+EVENT: Final = 2
+"""The type of the only packets that servers send to each other; binary values stand in them as they are."""
+
+
+class Request(IntEnum):
+    """What a request asks for; two are kinds of responses."""
+
+    SOCKETS = 0
+    ALL_ROOMS = 1
+    JOIN = 2
+    LEAVE = 3
+    DISCONNECT = 4
+    FETCH = 5
+    SERVER_SIDE_EMIT = 6
+    BROADCAST = 7
+    BROADCAST_CLIENT_COUNT = 8
+    BROADCAST_ACK = 9
+
+
+class Channels:
+    """The channels of one namespace; `key` is what all servers of the cluster have in common."""
+
+    __slots__ = ("_key", "_namespace", "broadcasts", "every_broadcast", "own_responses", "requests", "responses")
+
+    def __init__(self, key: str, namespace: str, uid: str) -> None:
+        self._key, self._namespace = key, namespace
+        self.broadcasts = f"{key}#{namespace}#".encode()
+        self.every_broadcast = re.sub(rb"([*?\[\]\\])", rb"\\\1", self.broadcasts) + b"*"
+        self.requests = f"{key}-request#{namespace}#".encode()
+        self.responses = f"{key}-response#{namespace}#".encode()
+        self.own_responses = self.responses_to(uid)
+
+    def responses_to(self, uid: str) -> bytes:
+        """Responses that concern one server alone."""
+        return f"{self._key}-response#{self._namespace}#{uid}#".encode()
+
+    def room(self, selection: Selection) -> bytes:
+        """Where a broadcast goes: one to a single room has a channel of its own."""
+        if len(selection.rooms) == 1:
+            return self.broadcasts + selection.rooms[0].encode(errors="surrogatepass") + b"#"
+        return self.broadcasts
+
+
+class Packet(Struct):
+    """An event."""
+
+    type: int
+    data: list[Any]
+    nsp: str = "/"
+
+
+class Options(Struct, rename={"excluded": "except"}):
+    """Whom something concerns, and how."""
+
+    rooms: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
+    flags: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def selection(self) -> Selection:
+        """Whom it concerns."""
+        return Selection(tuple(self.rooms), tuple(self.excluded))
+
+
+class Asked(Struct, rename={"request_id": "requestId"}):
+    """A request. `sid` and `room` are of older servers, which ask for one socket."""
+
+    type: int
+    uid: str | None = None
+    request_id: str | None = None
+    opts: Options = field(default_factory=Options)
+    rooms: list[str] = field(default_factory=list)
+    close: bool = False
+    data: list[Any] = field(default_factory=list)
+    packet: Packet | None = None
+    sid: str | None = None
+    room: str | None = None
+
+
+class Answered(Struct, rename={"request_id": "requestId", "client_count": "clientCount"}):
+    """A response."""
+
+    request_id: str
+    type: int | None = None
+    sockets: list[Any] = field(default_factory=list)
+    data: Any = None
+    client_count: int = 0
+    packet: Any = None
+
+
+broadcast_decoder: Final = msgspec.msgpack.Decoder(tuple[str, Packet, Options])
+_asked_json: Final = msgspec.json.Decoder(Asked)
+_asked_msgpack: Final = msgspec.msgpack.Decoder(Asked)
+_answered_json: Final = msgspec.json.Decoder(Answered)
+_answered_msgpack: Final = msgspec.msgpack.Decoder(Answered)
+_msgpack: Final = msgspec.msgpack.Encoder()
+_json: Final = msgspec.json.Encoder()
+
+
+def decode_request(data: bytes) -> Asked:
+    """A request. Raises msgspec.MsgspecError, UnicodeError for what is none."""
+    return _asked_json.decode(data) if data[:1] == b"{" else _asked_msgpack.decode(data)
+
+
+def decode_response(data: bytes) -> Answered:
+    """A response. Raises msgspec.MsgspecError, UnicodeError for what is none."""
+    return _answered_json.decode(data) if data[:1] == b"{" else _answered_msgpack.decode(data)
+
+
+def encode_packet(data: list[Any], namespace: str) -> bytes:
+    """The packet of an event, as it stands in broadcasts and in requests for acknowledgements. Raises EncodeError."""
+    try:
+        return _msgpack.encode({"type": EVENT, "data": plain(data), "nsp": namespace})
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise EncodeError(f"the data cannot be sent to the other servers: {error}") from error
+
+
+def encode_broadcast(uid: str, packet: bytes, selection: Selection, flags: dict[str, Any]) -> bytes:
+    """A broadcast of a packet from `encode_packet`."""
+    return b"".join((b"\x93", _msgpack.encode(uid), packet, _msgpack.encode(options(selection, flags))))
+
+
+def encode_ask(uid: str, request_id: str, packet: bytes, selection: Selection, timeout: float) -> bytes:
+    """A request for acknowledgements of a packet from `encode_packet`; `timeout` in seconds."""
+    return _msgpack.encode(
+        {
+            "uid": uid,
+            "requestId": request_id,
+            "type": Request.BROADCAST.value,
+            "packet": msgspec.Raw(packet),
+            "opts": options(selection, {"timeout": round(timeout * 1000)}),
+        }
+    )
+
+
+def encode_json(message: dict[str, Any]) -> bytes:
+    """A request or a response without binary values. Those are written as Node does: `{"type": "Buffer", …}`."""
+    return _json.encode(_without_bytes(message))
+
+
+def encode_msgpack(message: dict[str, Any]) -> bytes:
+    """A response that may hold binary values."""
+    return _msgpack.encode(message)
+
+
+def options(selection: Selection, flags: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Whom something concerns, on the wire; without `flags`, as in requests."""
+    made: dict[str, Any] = {"rooms": selection.rooms, "except": selection.excluded}
+    if flags is not None:
+        made["flags"] = flags
+    return made
+
+
+def _without_bytes(value: Any) -> Any:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {"type": "Buffer", "data": list(bytes(value))}
+    if isinstance(value, dict):
+        return {key: _without_bytes(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_bytes(item) for item in value]
+    return value
+
+
+def with_bytes(value: Any) -> Any:
+    """Data of a JSON message, with the binary values that `encode_json`, or Node, has written so."""
+    if isinstance(value, dict):
+        if value.keys() == {"type", "data"} and value["type"] == "Buffer" and isinstance(value["data"], list):
+            try:
+                return bytes(value["data"])
+            except (TypeError, ValueError):
+                return value
+        return {key: with_bytes(item) for key, item in value.items()}
+    return [with_bytes(item) for item in value] if isinstance(value, list) else value

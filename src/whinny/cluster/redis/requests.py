@@ -1,0 +1,114 @@
+"""Requests to the other servers that wait for responses."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import string
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from whinny.cluster.adapter import RemoteAnswers
+
+_ALPHABET: Final = string.ascii_letters + string.digits + "-_"
+
+
+def short_id() -> str:
+    """Six characters, as servers and requests have them for ids."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(6))
+
+
+class Gathering:
+    """The responses to one request: one of each of the other servers."""
+
+    __slots__ = ("_complete", "_expected", "responses")
+
+    def __init__(self) -> None:
+        self.responses: list[Any] = []
+        self._expected: int | None = None
+        self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def came(self, response: Any) -> None:
+        """One more."""
+        self.responses.append(response)
+        self._look()
+
+    def _look(self) -> None:
+        if self._expected is not None and len(self.responses) >= self._expected and not self._complete.done():
+            self._complete.set_result(None)
+
+    @property
+    def missing(self) -> str:
+        """How many have not come, in words."""
+        if self._expected is None:
+            return "the other servers"
+        return f"{self._expected - len(self.responses)} of {self._expected} other servers"
+
+    async def all(self, count: Callable[[], Awaitable[int]], timeout: float) -> bool:
+        """Wait for those of all the servers that `count` gives, this one among them. Whether they came in time."""
+        try:
+            async with asyncio.timeout(timeout):
+                self._expected = await count() - 1
+                self._look()
+                await self._complete
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
+
+
+class Waiting:
+    """All requests of one adapter that wait."""
+
+    __slots__ = ("_asks", "_gatherings", "_tasks")
+
+    def __init__(self) -> None:
+        self._gatherings: dict[str, Gathering] = {}
+        self._asks: dict[str, RemoteAnswers] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def gather(
+        self, send: Callable[[str], None], count: Callable[[], Awaitable[int]], timeout: float
+    ) -> tuple[list[Any], str]:
+        """Send a request under a new id and wait; the responses, and which servers did not answer, if any, in words."""
+        request_id = short_id()
+        gathering = self._gatherings[request_id] = Gathering()
+        try:
+            send(request_id)
+            complete = await gathering.all(count, timeout)
+        finally:
+            del self._gatherings[request_id]
+        return gathering.responses, "" if complete else gathering.missing
+
+    def came(self, request_id: str, response: Any) -> None:
+        """A response; one that nobody waits for is ignored."""
+        gathering = self._gatherings.get(request_id)
+        if gathering is not None:
+            gathering.came(response)
+
+    def ask(
+        self, send: Callable[[str], None], count: Callable[[], Awaitable[int]], answers: RemoteAnswers
+    ) -> Callable[[], None]:
+        """Send a request for acknowledgements under a new id; what is returned ends the waiting."""
+        request_id = short_id()
+        self._asks[request_id] = answers
+        send(request_id)
+
+        async def tell_how_many() -> None:
+            with suppress(ConnectionError):  # nobody knows: the time will run out
+                answers.expect_servers(await count() - 1)
+
+        task = asyncio.get_running_loop().create_task(tell_how_many())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+        def done() -> None:
+            self._asks.pop(request_id, None)
+            task.cancel()
+
+        return done
+
+    def asked(self, request_id: str) -> RemoteAnswers | None:
+        """Who waits for acknowledgements under this id."""
+        return self._asks.get(request_id)
