@@ -45,6 +45,7 @@ from whinny.websocket import (
 
 if _typing.TYPE_CHECKING:
     from whinny.cluster.redis import RedisAdapter as RedisAdapter
+    from whinny.cluster.redis import ShardedRedisAdapter as ShardedRedisAdapter
     from whinny.http import create_app as create_app
 
 __all__ = [
@@ -94,7 +95,11 @@ __all__ = [
 ]
 
 
-_ELSEWHERE: _typing.Final = {"create_app": "whinny.http", "RedisAdapter": "whinny.cluster.redis"}
+_ELSEWHERE: _typing.Final = {
+    "RedisAdapter": "whinny.cluster.redis",
+    "ShardedRedisAdapter": "whinny.cluster.redis",
+    "create_app": "whinny.http",
+}
 
 
 def __getattr__(name: str) -> _typing.Any:

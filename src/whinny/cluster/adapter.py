@@ -129,7 +129,11 @@ class MemoryAdapter(Generic[M]):
         """The member enters rooms; rooms are made when they are first entered."""
         for room in rooms:
             if room != member.id:
-                self._rooms.setdefault(room, set()).add(member)
+                members = self._rooms.get(room)
+                if members is None:
+                    members = self._rooms[room] = set()
+                    self.room_made(room)
+                members.add(member)
                 self._joined.setdefault(member, set()).add(room)
 
     def leave(self, member: M, rooms: Iterable[str]) -> None:
@@ -178,6 +182,12 @@ class MemoryAdapter(Generic[M]):
         """Send the same encoded packets to all who are meant."""
         for member in self.select(selection):
             member.deliver(packets, volatile)
+
+    def room_made(self, room: str) -> None:
+        """A first member is about to be in the room; not called for the rooms of members' own ids."""
+
+    def room_gone(self, room: str) -> None:
+        """The last member has left the room."""
 
     # the other servers
 
@@ -248,6 +258,7 @@ class MemoryAdapter(Generic[M]):
         members.discard(member)
         if not members:
             del self._rooms[room]
+            self.room_gone(room)
 
 
 AdapterFactory = Callable[[], MemoryAdapter[Any]]

@@ -1,5 +1,6 @@
 """Clusters by Redis. Needs the package redis: `pip install "whinny[redis]"`."""
 
 from whinny.cluster.redis.classic import RedisAdapter
+from whinny.cluster.redis.sharded import ShardedRedisAdapter
 
-__all__ = ["RedisAdapter"]
+__all__ = ["RedisAdapter", "ShardedRedisAdapter"]

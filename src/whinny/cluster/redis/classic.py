@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from whinny.cluster.adapter import AdapterHost, ClusterAdapter, Health, MemoryAdapter, Peers, Selection
+from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
 from whinny.cluster.redis.classic_wire import (
     Asked,
     Channels,
@@ -26,20 +23,14 @@ from whinny.cluster.redis.classic_wire import (
     options,
     with_bytes,
 )
-from whinny.cluster.redis.link import Link, redis_client
+from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers, hear, redis_client
 from whinny.cluster.redis.requests import Waiting, short_id
 from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
-from whinny.logs import log_error
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from whinny.cluster.adapter import RemoteAnswers
-
-log = logging.getLogger("whinny.cluster")
-
-MAX_BUFFER: Final = 16 * 1024 * 1024
-"""Bytes that wait at most while Redis is away."""
 
 _NO_FLAGS: Final[dict[str, Any]] = {}
 _VOLATILE: Final = {"volatile": True}
@@ -78,25 +69,8 @@ class RedisAdapter(ClusterAdapter):
 
     def peers(self) -> Peers:
         """The way of one more server to the others."""
-        return _RedisPeers(Link(self._redis, self._max_buffer), self)
-
-
-class _RedisPeers(Peers):
-    def __init__(self, link: Link, settings: RedisAdapter) -> None:
-        self._link = link
-        self._settings = settings
-
-    def adapter(self) -> MemoryAdapter[Any]:
-        return ClassicAdapter(self._link, self._settings)
-
-    async def start(self) -> None:
-        await self._link.start()
-
-    async def close(self) -> None:
-        await self._link.close()
-
-    def health(self) -> Health:
-        return self._link.health()
+        link = Link(self._redis, self._max_buffer)
+        return RedisPeers(link, lambda: ClassicAdapter(link, self))
 
 
 class ClassicAdapter(MemoryAdapter[Any]):
@@ -117,10 +91,10 @@ class ClassicAdapter(MemoryAdapter[Any]):
         self._namespace = host.name
         channels = self._channels = Channels(self._settings.key, host.name, self.uid)
         subscribe = self._link.subscribe
-        subscribe("PSUBSCRIBE", channels.every_broadcast, partial(self._hear, self._on_broadcast))
-        subscribe("SUBSCRIBE", channels.requests, partial(self._hear, self._on_request))
-        subscribe("SUBSCRIBE", channels.responses, partial(self._hear, self._on_response))
-        subscribe("SUBSCRIBE", channels.own_responses, partial(self._hear, self._on_response))
+        subscribe("PSUBSCRIBE", channels.every_broadcast, partial(hear, self._on_broadcast))
+        subscribe("SUBSCRIBE", channels.requests, partial(hear, self._on_request))
+        subscribe("SUBSCRIBE", channels.responses, partial(hear, self._on_response))
+        subscribe("SUBSCRIBE", channels.own_responses, partial(hear, self._on_response))
 
     # to the others
 
@@ -196,15 +170,6 @@ class ClassicAdapter(MemoryAdapter[Any]):
         self._link.publish("PUBLISH", self._channels.requests, message)
 
     # from the others
-
-    def _hear(self, act: Callable[[bytes, bytes], None], _: bytes, channel: bytes, data: bytes) -> None:
-        """Act on a message; one that nobody can read is skipped."""
-        try:
-            act(channel, data)
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            log.warning("A message on the channel %r is none of a server's, and is skipped: %s", channel, error)
-        except Exception as error:
-            log_error(log, "A message on the channel %r is skipped", channel, error=error)
 
     def _on_broadcast(self, channel: bytes, data: bytes) -> None:
         room = channel[len(self._channels.broadcasts) : -1]

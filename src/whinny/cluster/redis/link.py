@@ -12,17 +12,21 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import msgspec
 from redis.exceptions import RedisError, ResponseError
 
-from whinny.cluster.adapter import Health
+from whinny.cluster.adapter import Health, MemoryAdapter, Peers
 from whinny.errors import ConfigurationError
-from whinny.logs import escape
+from whinny.logs import escape, log_error
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.connection import AbstractConnection
 
 log = logging.getLogger("whinny.cluster")
+
+MAX_BUFFER: Final = 16 * 1024 * 1024
+"""Bytes that wait at most while Redis is away, unless an adapter is told otherwise."""
 
 PATIENCE: Final = 5.0
 """Seconds that Redis may take to answer before the connection counts as lost."""
@@ -320,6 +324,42 @@ class Link:
     def _tell_lost(self) -> None:
         log.error("%s messages to the other servers were lost", self._lost - self._lost_told)
         self._lost_told = self._lost
+
+
+def hear(act: Callable[[bytes, bytes], None], _: bytes, channel: bytes, data: bytes) -> None:
+    """Act on a message as a Listener must: one that nobody can read is logged and skipped."""
+    try:
+        act(channel, data)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        log.warning(
+            "A message on the channel %r is none of a server's, and is skipped: %s", channel, escape(str(error))
+        )
+    except Exception as error:
+        log_error(log, "A message on the channel %r is skipped", channel, error=error)
+
+
+class RedisPeers(Peers):
+    """The way of one server to the others; `make` makes the adapter of a namespace."""
+
+    def __init__(self, link: Link, make: Callable[[], MemoryAdapter[Any]]) -> None:
+        self._link = link
+        self._make = make
+
+    def adapter(self) -> MemoryAdapter[Any]:
+        """The adapter of a new namespace."""
+        return self._make()
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._link.start()
+
+    async def close(self) -> None:
+        """Send what waits, and let go of the connections."""
+        await self._link.close()
+
+    def health(self) -> Health:
+        """How it stands."""
+        return self._link.health()
 
 
 async def _within(seconds: float, what: Awaitable[None]) -> None:

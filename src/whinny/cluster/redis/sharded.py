@@ -1,0 +1,265 @@
+"""Servers that reach each other by Redis' sharded pub/sub, in the form of Node's `createShardedAdapter`.
+
+A room has a channel of its own, which a server hears while it has a member in it: what concerns none of its rooms does
+not reach it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
+from whinny.cluster.redis.classic_wire import Packet
+from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers, hear, redis_client
+from whinny.cluster.redis.requests import Waiting
+from whinny.cluster.redis.sharded_wire import (
+    ID_LENGTH,
+    Kind,
+    Message,
+    ShardedChannels,
+    decode,
+    encode,
+    encode_packet,
+    whom,
+)
+from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from whinny.cluster.adapter import RemoteAnswers
+
+log = logging.getLogger("whinny.cluster")
+
+SubscriptionMode = Literal["static", "dynamic", "dynamic-private"]
+
+MODES: Final = ("static", "dynamic", "dynamic-private")
+
+
+class ShardedRedisAdapter(ClusterAdapter):
+    """The servers that have the same Redis, 7 or newer, and the same `channel_prefix`, are one cluster.
+
+    `subscription_mode` says which rooms have channels of their own, and must be the same on all servers: "dynamic" all
+    but those of sockets' ids (any name of 20 characters counts as one), "dynamic-private" all, "static" none.
+
+    `request_timeout` is how many seconds the other servers have to answer requests such as `fetch_sockets`. At most
+    `max_buffer` bytes wait to be sent while Redis is away; what is more is lost, counted and logged.
+
+    A client that is given is used for its settings, and is not closed. Raises ConfigurationError for what is wrong.
+    """
+
+    def __init__(
+        self,
+        url_or_client: str | Redis,
+        *,
+        channel_prefix: str = "socket.io",
+        subscription_mode: SubscriptionMode = "dynamic",
+        request_timeout: float = 5.0,
+        max_buffer: int = MAX_BUFFER,
+    ) -> None:
+        self._redis = redis_client(url_or_client, "ShardedRedisAdapter")
+        if not isinstance(channel_prefix, str) or not channel_prefix:
+            raise ConfigurationError(f"ShardedRedisAdapter needs a text as its channel_prefix, not {channel_prefix!r}.")
+        if subscription_mode not in MODES:
+            raise ConfigurationError(
+                f"ShardedRedisAdapter has the subscription modes {', '.join(MODES)}; not {subscription_mode!r}."
+            )
+        if not request_timeout > 0:
+            raise ConfigurationError(f"ShardedRedisAdapter needs seconds as request_timeout, not {request_timeout!r}.")
+        self.channel_prefix = channel_prefix
+        self.subscription_mode: SubscriptionMode = subscription_mode
+        self.request_timeout = request_timeout
+        self._max_buffer = max_buffer
+
+    def peers(self) -> Peers:
+        """The way of one more server to the others."""
+        link = Link(self._redis, self._max_buffer)
+        return RedisPeers(link, lambda: ShardedAdapter(link, self))
+
+
+class ShardedAdapter(MemoryAdapter[Any]):
+    """One namespace of one server in the cluster."""
+
+    __slots__ = ("_channels", "_host", "_link", "_namespace", "_settings", "_waiting", "uid")
+
+    def __init__(self, link: Link, settings: ShardedRedisAdapter) -> None:
+        super().__init__()
+        self.uid = secrets.token_hex(8)
+        self._link = link
+        self._settings = settings
+        self._waiting = Waiting()
+
+    def bind(self, host: AdapterHost) -> None:
+        """The adapter belongs to this namespace: listen to its channels."""
+        self._host = host
+        self._namespace = host.name
+        self._channels = ShardedChannels(self._settings.channel_prefix, host.name)
+        self._subscribe(self._channels.every_server)
+        self._subscribe(self._channels.server(self.uid))
+
+    # channels of rooms
+
+    def room_made(self, room: str) -> None:
+        """A member of this server is in the room, the first one."""
+        if self._has_channel(room):
+            self._subscribe(self._channels.room(room))
+
+    def room_gone(self, room: str) -> None:
+        """No member of this server is in the room any more."""
+        if self._has_channel(room):
+            self._link.unsubscribe("SSUBSCRIBE", self._channels.room(room))
+
+    def _has_channel(self, room: str) -> bool:
+        mode = self._settings.subscription_mode
+        return mode == "dynamic-private" or (mode == "dynamic" and len(room) != ID_LENGTH)
+
+    def _subscribe(self, channel: bytes) -> None:
+        self._link.subscribe("SSUBSCRIBE", channel, partial(hear, self._on_message))
+
+    # to the others
+
+    @property
+    def has_peers(self) -> bool:
+        """There may be others at any time."""
+        return True
+
+    def wire(self, data: list[Any]) -> bytes:
+        """An event for the others. Raises EncodeError."""
+        return encode_packet(data)
+
+    def publish(self, wire: bytes, selection: Selection, volatile: bool) -> None:
+        """The other servers send an event to their members."""
+        opts = whom(selection)
+        if volatile:
+            opts["flags"] = {"volatile": True}
+        channel = self._channels.every_server
+        if len(selection.rooms) == 1 and self._has_channel(selection.rooms[0]):
+            channel = self._channels.room(selection.rooms[0])
+        self._send(channel, Kind.BROADCAST, packet=msgspec.Raw(wire), opts=opts)
+
+    def ask(self, wire: bytes, selection: Selection, timeout: float, answers: RemoteAnswers) -> Callable[[], None]:
+        """The other servers ask their members for acknowledgements."""
+        opts = whom(selection)
+        opts["flags"] = {"timeout": round(timeout * 1000)}
+        return self._waiting.ask(
+            lambda id_: self._send_all(Kind.BROADCAST, packet=msgspec.Raw(wire), opts=opts, requestId=id_),
+            self.server_count,
+            answers,
+        )
+
+    def publish_join(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """The other servers let their members enter rooms."""
+        self._send_all(Kind.SOCKETS_JOIN, opts=whom(selection), rooms=rooms)
+
+    def publish_leave(self, selection: Selection, rooms: Sequence[str]) -> None:
+        """The other servers let their members leave rooms."""
+        self._send_all(Kind.SOCKETS_LEAVE, opts=whom(selection), rooms=rooms)
+
+    def publish_disconnect(self, selection: Selection, close: bool) -> None:
+        """The other servers disconnect their members."""
+        self._send_all(Kind.DISCONNECT_SOCKETS, opts=whom(selection), close=close)
+
+    async def fetch_sockets(self, selection: Selection, timeout: float | None) -> list[Any]:
+        """The members of the other servers. Raises ClusterTimeout."""
+        seconds = self._settings.request_timeout if timeout is None else timeout
+        answers, missing = await self._waiting.gather(
+            lambda id_: self._send_all(Kind.FETCH_SOCKETS, opts=whom(selection), requestId=id_),
+            self.server_count,
+            seconds,
+        )
+        found = [socket for sockets in answers for socket in sockets]
+        if missing:
+            raise ClusterTimeout(f"{missing} did not say within {seconds} s which sockets they have.", found)
+        return found
+
+    def server_side_emit(self, data: list[Any]) -> None:
+        """Tell the other servers."""
+        self._send_all(Kind.SERVER_SIDE_EMIT, packet=data)
+
+    async def server_side_emit_with_ack(self, data: list[Any], timeout: float | None) -> list[Any]:
+        """Ask the other servers. Raises AckTimeout."""
+        seconds = self._settings.request_timeout if timeout is None else timeout
+        answers, missing = await self._waiting.gather(
+            lambda id_: self._send_all(Kind.SERVER_SIDE_EMIT, packet=data, requestId=id_), self.server_count, seconds
+        )
+        if missing:
+            raise AckTimeout(f"{missing} did not acknowledge within {seconds} s.", answers)
+        return answers
+
+    async def server_count(self) -> int:
+        """How many servers listen. Raises ConnectionError."""
+        _, count = await self._link.ask("PUBSUB", "SHARDNUMSUB", self._channels.every_server)
+        return int(count)
+
+    def _send_all(self, kind: Kind, **data: Any) -> None:
+        self._send(self._channels.every_server, kind, **data)
+
+    def _send(self, channel: bytes, kind: Kind, **data: Any) -> None:
+        self._link.publish("SPUBLISH", channel, encode(self.uid, self._namespace, kind, data))
+
+    # from the others
+
+    def _on_message(self, _: bytes, data: bytes) -> None:
+        message = decode(data)
+        if message.uid == self.uid or message.nsp != self._namespace:
+            return
+        content, selection = message.data, message.data.opts.selection
+        if message.type == Kind.BROADCAST:
+            self._on_broadcast(message, selection)
+        elif message.type == Kind.SOCKETS_JOIN:
+            self._host.on_sockets_join(selection, content.rooms)
+        elif message.type == Kind.SOCKETS_LEAVE:
+            self._host.on_sockets_leave(selection, content.rooms)
+        elif message.type == Kind.DISCONNECT_SOCKETS:
+            self._host.on_disconnect_sockets(selection, content.close)
+        elif message.type == Kind.SERVER_SIDE_EMIT:
+            self._on_server_side_emit(message)
+        elif content.request_id is None:
+            return
+        elif message.type == Kind.FETCH_SOCKETS:
+            self._respond(message, Kind.FETCH_SOCKETS_RESPONSE, sockets=self._host.describe_sockets(selection))
+        elif message.type == Kind.FETCH_SOCKETS_RESPONSE:
+            self._waiting.came(content.request_id, content.sockets)
+        elif message.type == Kind.SERVER_SIDE_EMIT_RESPONSE:
+            self._waiting.came(content.request_id, content.packet)
+        else:
+            self._on_answer(message, content.request_id)
+
+    def _on_broadcast(self, message: Message, selection: Selection) -> None:
+        packet, opts = msgspec.convert(message.data.packet, Packet), message.data.opts
+        if message.data.request_id is None:
+            self._host.on_broadcast(packet.data, selection, bool(opts.flags.get("volatile")))
+            return
+        milliseconds = opts.flags.get("timeout")
+        seconds = milliseconds / 1000 if isinstance(milliseconds, (int, float)) else self._settings.request_timeout
+        count = self._host.on_broadcast_with_ack(
+            packet.data,
+            selection,
+            seconds,
+            lambda argument: self._respond(message, Kind.BROADCAST_ACK, packet=argument),
+        )
+        self._respond(message, Kind.BROADCAST_CLIENT_COUNT, clientCount=count)
+
+    def _on_server_side_emit(self, message: Message) -> None:
+        answer = None
+        if message.data.request_id is not None:
+            answer = lambda result: self._respond(message, Kind.SERVER_SIDE_EMIT_RESPONSE, packet=result)  # noqa: E731
+        self._host.on_server_side_emit(msgspec.convert(message.data.packet, list[Any]), answer)
+
+    def _on_answer(self, message: Message, request_id: str) -> None:
+        asks = self._waiting.asked(request_id)
+        if asks is None:
+            return
+        if message.type == Kind.BROADCAST_CLIENT_COUNT:
+            asks.server_asked(message.data.client_count)
+        elif message.type == Kind.BROADCAST_ACK:
+            asks.answered([message.data.packet])
+
+    def _respond(self, request: Message, kind: Kind, **data: Any) -> None:
+        self._send(self._channels.server(request.uid), kind, requestId=request.data.request_id, **data)

@@ -1,0 +1,114 @@
+"""What servers say to each other in the form of Node's `createShardedAdapter`: channels and messages.
+
+A message is JSON, or msgpack where there are binary values in it; the first byte tells.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
+
+from whinny.cluster.adapter import Selection
+from whinny.cluster.redis.classic_wire import EVENT, Options, options
+from whinny.errors import EncodeError
+from whinny.protocol import plain
+
+ID_LENGTH: Final = 20
+"""Characters of a socket's id: a room whose name has so many is taken for one, and has no channel of its own."""
+
+
+class Kind(IntEnum):
+    """What a message is about."""
+
+    BROADCAST = 3
+    SOCKETS_JOIN = 4
+    SOCKETS_LEAVE = 5
+    DISCONNECT_SOCKETS = 6
+    FETCH_SOCKETS = 7
+    FETCH_SOCKETS_RESPONSE = 8
+    SERVER_SIDE_EMIT = 9
+    SERVER_SIDE_EMIT_RESPONSE = 10
+    BROADCAST_CLIENT_COUNT = 11
+    BROADCAST_ACK = 12
+
+
+class ShardedChannels:
+    """The channels of one namespace; `prefix` is what all servers of the cluster have in common."""
+
+    __slots__ = ("_prefix", "every_server")
+
+    def __init__(self, prefix: str, namespace: str) -> None:
+        self._prefix = f"{prefix}#{namespace}#"
+        self.every_server = self._prefix.encode()
+
+    def server(self, uid: str) -> bytes:
+        """What concerns one server alone."""
+        return f"{self._prefix}{uid}#".encode()
+
+    def room(self, room: str) -> bytes:
+        """Broadcasts to one room."""
+        return f"{self._prefix}{room}#".encode(errors="surrogatepass")
+
+
+class Data(Struct, rename={"request_id": "requestId", "client_count": "clientCount"}):
+    """What is in a message; which of it depends on its kind."""
+
+    opts: Options = field(default_factory=Options)
+    packet: Any = None
+    request_id: str | None = None
+    rooms: list[str] = field(default_factory=list)
+    close: bool = False
+    sockets: list[Any] = field(default_factory=list)
+    client_count: int = 0
+
+
+class Message(Struct):
+    """A message."""
+
+    uid: str
+    type: int
+    nsp: str = "/"
+    data: Data = field(default_factory=Data)
+
+
+_json_decoder: Final = msgspec.json.Decoder(Message)
+_msgpack_decoder: Final = msgspec.msgpack.Decoder(Message)
+
+
+def decode(data: bytes) -> Message:
+    """A message. Raises msgspec.MsgspecError, UnicodeError for what is none."""
+    return _json_decoder.decode(data) if data[:1] == b"{" else _msgpack_decoder.decode(data)
+
+
+def encode(uid: str, namespace: str, kind: Kind, data: dict[str, Any]) -> bytes:
+    """A message. A packet in it may be one from `encode_packet`: then that one decides between JSON and msgpack."""
+    message = {"type": kind.value, "data": data, "uid": uid, "nsp": namespace}
+    packet = data.get("packet")
+    is_json = bytes(packet)[:1] == b"{" if isinstance(packet, msgspec.Raw) else not has_binary(data)
+    return msgspec.json.encode(message) if is_json else msgspec.msgpack.encode(message)
+
+
+def encode_packet(data: list[Any]) -> bytes:
+    """The packet of an event. Raises EncodeError."""
+    try:
+        packet = {"type": EVENT, "data": plain(data)}
+        return msgspec.msgpack.encode(packet) if has_binary(packet) else msgspec.json.encode(packet)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise EncodeError(f"the data cannot be sent to the other servers: {error}") from error
+
+
+def has_binary(value: Any) -> bool:
+    """Whether there are binary values in plain data."""
+    if isinstance(value, dict):
+        return any(has_binary(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(has_binary(item) for item in value)
+    return isinstance(value, (bytes, bytearray, memoryview))
+
+
+def whom(selection: Selection) -> dict[str, Any]:
+    """Whom something concerns, as it stands in messages."""
+    return options(selection, {})
