@@ -44,7 +44,9 @@ from whinny.websocket import (
 )
 
 if _typing.TYPE_CHECKING:
+    from whinny.cluster.redis import AsyncRedisEmitter as AsyncRedisEmitter
     from whinny.cluster.redis import RedisAdapter as RedisAdapter
+    from whinny.cluster.redis import RedisEmitter as RedisEmitter
     from whinny.cluster.redis import ShardedRedisAdapter as ShardedRedisAdapter
     from whinny.http import create_app as create_app
 
@@ -96,7 +98,9 @@ __all__ = [
 
 
 _ELSEWHERE: _typing.Final = {
+    "AsyncRedisEmitter": "whinny.cluster.redis",
     "RedisAdapter": "whinny.cluster.redis",
+    "RedisEmitter": "whinny.cluster.redis",
     "ShardedRedisAdapter": "whinny.cluster.redis",
     "create_app": "whinny.http",
 }

@@ -13,6 +13,7 @@ from whinny.cluster.adapter import (
     Selection,
 )
 from whinny.cluster.details import SECRET_HEADERS, RemoteHandshake, SocketDetails
+from whinny.cluster.emission import check_namespace, check_server_event, room_names, wire_args
 
 __all__ = [
     "SECRET_HEADERS",
@@ -28,4 +29,8 @@ __all__ = [
     "RemoteHandshake",
     "Selection",
     "SocketDetails",
+    "check_namespace",
+    "check_server_event",
+    "room_names",
+    "wire_args",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from whinny.cluster import Selection
+from whinny.cluster import Selection, room_names, wire_args
 from whinny.errors import ClusterTimeout
 from whinny.server.acks import GroupAck
 
@@ -19,11 +19,6 @@ T = TypeVar("T")
 
 DEFAULT_ACK_TIMEOUT = 5.0
 """Seconds that a broadcast waits for acknowledgements unless it is told otherwise."""
-
-
-def room_names(rooms: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
-    """Room names, given one by one or as collections of names."""
-    return tuple(name for room in rooms for name in ((room,) if isinstance(room, str) else room))
 
 
 class BroadcastOperator:
@@ -94,7 +89,7 @@ class BroadcastOperator:
         namespace = self._namespace
         adapter, selection = namespace.adapter, self._selection
         packets = namespace.encode_event(event, args)
-        wire = adapter.wire([event, *namespace.wire_args(args)]) if self._has_peers else None
+        wire = adapter.wire([event, *wire_args(args)]) if self._has_peers else None
         namespace.server.call(adapter.broadcast, packets, selection, self._volatile)
         if wire is not None:
             namespace.server.call(adapter.publish, wire, selection, self._volatile)
@@ -112,7 +107,7 @@ class BroadcastOperator:
         namespace = self._namespace
         ack_id = namespace.next_ack_id()
         packets = namespace.encode_event(event, args, ack_id)
-        wire = namespace.adapter.wire([event, *namespace.wire_args(args)]) if self._has_peers else None
+        wire = namespace.adapter.wire([event, *wire_args(args)]) if self._has_peers else None
         seconds = next(value for value in (timeout, self._timeout, DEFAULT_ACK_TIMEOUT) if value is not None)
         return await namespace.server.run(self._ask(packets, wire, ack_id, seconds))
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from whinny import protocol
-from whinny.cluster import SocketDetails
+from whinny.cluster import SocketDetails, wire_args
 from whinny.engine import Packet, message_packets
-from whinny.errors import ClusterTimeout, ConfigurationError, ConnectionRefused, EncodeError
+from whinny.errors import ClusterTimeout, ConnectionRefused, EncodeError
 from whinny.logs import escape, log_error
 from whinny.protocol import Event
 from whinny.server.acks import AckListener, Relay
@@ -21,7 +21,7 @@ from whinny.server.events import Job
 from whinny.server.remote import RemoteSocket
 from whinny.server.server_events import Listeners, ServerEvents
 from whinny.server.socket import Socket
-from whinny.types import DisconnectReason, Envelope
+from whinny.types import DisconnectReason
 
 if TYPE_CHECKING:
     from whinny.cluster import Selection
@@ -36,13 +36,6 @@ class Pending(Awaitable[None], Protocol):
 
     def close(self) -> None:
         """Nobody will await it. After it was awaited, this does nothing."""
-
-
-def check_namespace(name: str) -> str:
-    """The name of a namespace, with its slash. Raises ConfigurationError when it cannot be one."""
-    if "," in name or "\x1e" in name:
-        raise ConfigurationError(f"The namespace {name!r} is wrong: a comma or 0x1e would end it on the wire.")
-    return name if name.startswith("/") else "/" + name
 
 
 class NamespaceHandler(Protocol):
@@ -105,13 +98,8 @@ class Namespace(ServerEvents):
     def encode_event(self, event: str, args: Sequence[Any], ack_id: int | None = None) -> list[Packet]:
         """The packets of an event. Raises EncodeError, and ValueError for a reserved name."""
         protocol.check_event_name(event)
-        packet = Event(self.name, [event, *self.wire_args(args)], ack_id)
+        packet = Event(self.name, [event, *wire_args(args)], ack_id)
         return message_packets(protocol.encode(packet, self.server.options.max_attachments))
-
-    @staticmethod
-    def wire_args(args: Sequence[Any]) -> list[Any]:
-        """The arguments of an emit, responses as their envelopes."""
-        return [arg.envelope() if isinstance(arg, Envelope) else arg for arg in args]
 
     # those who are meant, on this server
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from whinny.server.broadcast import BroadcastOperator, room_names
+from whinny.cluster import room_names
+from whinny.server.broadcast import BroadcastOperator
 
 if TYPE_CHECKING:
     from whinny.cluster import RemoteHandshake, SocketDetails

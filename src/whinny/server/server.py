@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from whinny.cluster import ClusterAdapter, Health, MemoryAdapter
+from whinny.cluster import ClusterAdapter, Health, MemoryAdapter, check_namespace
 from whinny.engine import Connection, Engine
 from whinny.errors import ConfigurationError
 from whinny.server.client import Client
-from whinny.server.namespace import Namespace, check_namespace
+from whinny.server.namespace import Namespace
 from whinny.server.options import ServerOptions
 from whinny.server.server_events import ServerEvents
 from whinny.server.tasks import Tasks

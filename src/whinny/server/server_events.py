@@ -6,9 +6,10 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from whinny import protocol
+from whinny.cluster import check_server_event, wire_args
 from whinny.logs import log_error
 from whinny.server.broadcast import BroadcastOperator
 
@@ -19,9 +20,6 @@ log = logging.getLogger("whinny.server")
 
 Listener = Callable[..., Any]
 Answer = Callable[[Any], None]
-
-RESERVED_SERVER_EVENTS: Final = frozenset({"connect", "connection", "new_namespace"})
-"""Names that the reference server uses for events of its own."""
 
 
 class ServerEvents(BroadcastOperator):
@@ -68,15 +66,7 @@ class ServerEvents(BroadcastOperator):
 
     def _server_event(self, event: str, args: Sequence[Any]) -> list[Any]:
         check_server_event(event)
-        return [event, *protocol.as_received(self._namespace.wire_args(args))]
-
-
-def check_server_event(event: object) -> None:
-    """Raises ValueError for a reserved name of a server-side event, and TypeError for what is no name."""
-    if not isinstance(event, str):
-        raise TypeError(f"{event!r} is no event name: it is no text")
-    if event in RESERVED_SERVER_EVENTS:
-        raise ValueError(f"{event!r} is a reserved event name")
+        return [event, *protocol.as_received(wire_args(args))]
 
 
 class Listeners:

@@ -8,11 +8,12 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Literal
 
 from whinny import protocol
+from whinny.cluster import room_names
 from whinny.engine import Connection, Packet, message_packets, new_sid
 from whinny.errors import ProtocolError
 from whinny.protocol import Ack, Connect, ConnectError, Disconnect, Event
 from whinny.server.acks import AckListener, SingleAck
-from whinny.server.broadcast import BroadcastOperator, room_names
+from whinny.server.broadcast import BroadcastOperator
 from whinny.server.events import EventRunner, run_event
 from whinny.server.handshake import Handshake
 from whinny.server.operators import Broadcasting, SocketOperator

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from whinny import protocol
+from whinny.cluster import check_namespace
 from whinny.errors import AckTimeout, ClientDisconnected, ConnectionRefused, ProtocolError
 from whinny.protocol import Ack, Connect, ConnectError, Decoder, Disconnect, Event
-from whinny.server import check_namespace
 from whinny.testing.in_process import InProcessWebSocket, websocket_scope
 
 if TYPE_CHECKING:

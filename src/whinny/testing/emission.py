@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from whinny.server import room_names
+from whinny.cluster import room_names
 
 
 @dataclass(frozen=True, init=False, repr=False)

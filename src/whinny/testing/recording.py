@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from whinny import protocol
+from whinny.cluster import check_server_event, wire_args
 from whinny.errors import AckTimeout
 from whinny.protocol import Ack
-from whinny.server import Namespace, check_server_event
 from whinny.testing.emission import Action, Emission
 from whinny.websocket import DetachedNamespace, DetachedSocket, Outlet, Target
 
@@ -128,7 +128,7 @@ class RecordingNamespace(DetachedNamespace):
 
 def _check_server_event(event: str, args: Sequence[Any]) -> None:
     check_server_event(event)
-    protocol.encode(Ack("/", Namespace.wire_args(args), None), sys.maxsize)
+    protocol.encode(Ack("/", wire_args(args), None), sys.maxsize)
 
 
 class RecordingServer(RecordingNamespace):

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from whinny.cluster import check_namespace
 from whinny.errors import ConfigurationError
 from whinny.framework import SubController, controller_tree, count_positional, services_of
-from whinny.server import ServerOptions, check_namespace
+from whinny.server import ServerOptions
 from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
 from whinny.websocket.decorators import EVENT

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from whinny import protocol
+from whinny.cluster import check_namespace, room_names, wire_args
 from whinny.engine import EngineRequest, new_sid
 from whinny.errors import ClientDisconnected
 from whinny.protocol import Event
-from whinny.server import Broadcasting, Handshake, Namespace, check_namespace, room_names
+from whinny.server import Broadcasting, Handshake
 
 if TYPE_CHECKING:
     from whinny.websocket.socket_like import NamespaceLike, OperatorLike, SocketLike, SocketOperatorLike
@@ -54,7 +55,7 @@ NOWHERE: Final = Outlet()
 def check_event(event: str, args: Sequence[Any]) -> None:
     """Raises what a real emit raises: EncodeError, and ValueError for a reserved name."""
     protocol.check_event_name(event)
-    protocol.encode(Event("/", [event, *Namespace.wire_args(args)]))
+    protocol.encode(Event("/", [event, *wire_args(args)]))
 
 
 class DetachedOperator:

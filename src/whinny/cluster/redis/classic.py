@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from redis.asyncio import Redis
+
 from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
 from whinny.cluster.redis.classic_wire import (
     Asked,
@@ -23,13 +25,12 @@ from whinny.cluster.redis.classic_wire import (
     options,
     with_bytes,
 )
-from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers, hear, redis_client
+from whinny.cluster.redis.client import client_of
+from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers, hear
 from whinny.cluster.redis.requests import Waiting, short_id
 from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
     from whinny.cluster.adapter import RemoteAnswers
 
 _NO_FLAGS: Final[dict[str, Any]] = {}
@@ -57,7 +58,7 @@ class RedisAdapter(ClusterAdapter):
         specific_response_channel: bool = False,
         max_buffer: int = MAX_BUFFER,
     ) -> None:
-        self._redis = redis_client(url_or_client, "RedisAdapter")
+        self._redis = client_of(url_or_client, Redis, "RedisAdapter")
         if not isinstance(key, str) or not key:
             raise ConfigurationError(f"RedisAdapter needs a text as its key, not {key!r}.")
         if not request_timeout > 0:

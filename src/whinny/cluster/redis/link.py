@@ -16,7 +16,6 @@ import msgspec
 from redis.exceptions import RedisError, ResponseError
 
 from whinny.cluster.adapter import Health, MemoryAdapter, Peers
-from whinny.errors import ConfigurationError
 from whinny.logs import escape, log_error
 
 if TYPE_CHECKING:
@@ -365,22 +364,3 @@ class RedisPeers(Peers):
 async def _within(seconds: float, what: Awaitable[None]) -> None:
     async with asyncio.timeout(seconds):
         await what
-
-
-def redis_client(url_or_client: object, where: str) -> Redis:
-    """A client. Raises ConfigurationError, which names `where`, for what is none."""
-    from redis.asyncio import Redis
-
-    if isinstance(url_or_client, str):
-        try:
-            return Redis.from_url(url_or_client)
-        except ValueError:  # whose text may show a part of a password
-            scheme = url_or_client.partition(":")[0]
-            raise ConfigurationError(
-                f"{where} cannot use the URL {scheme}:…: give it one like redis://:password@host:6379/0."
-            ) from None
-    if isinstance(url_or_client, Redis):
-        return url_or_client
-    raise ConfigurationError(
-        f"{where} needs a URL like redis://host:6379/0, or a redis.asyncio.Redis, not {url_or_client!r}."
-    )

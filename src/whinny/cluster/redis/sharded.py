@@ -13,10 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
+from redis.asyncio import Redis
 
 from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
 from whinny.cluster.redis.classic_wire import Packet
-from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers, hear, redis_client
+from whinny.cluster.redis.client import client_of
+from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers, hear
 from whinny.cluster.redis.requests import Waiting
 from whinny.cluster.redis.sharded_wire import (
     ID_LENGTH,
@@ -31,8 +33,6 @@ from whinny.cluster.redis.sharded_wire import (
 from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
     from whinny.cluster.adapter import RemoteAnswers
 
 log = logging.getLogger("whinny.cluster")
@@ -63,7 +63,7 @@ class ShardedRedisAdapter(ClusterAdapter):
         request_timeout: float = 5.0,
         max_buffer: int = MAX_BUFFER,
     ) -> None:
-        self._redis = redis_client(url_or_client, "ShardedRedisAdapter")
+        self._redis = client_of(url_or_client, Redis, "ShardedRedisAdapter")
         if not isinstance(channel_prefix, str) or not channel_prefix:
             raise ConfigurationError(f"ShardedRedisAdapter needs a text as its channel_prefix, not {channel_prefix!r}.")
         if subscription_mode not in MODES:

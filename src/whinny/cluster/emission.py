@@ -1,0 +1,37 @@
+"""What all who emit have in common, servers and emitters: which names are right, and what arguments become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from whinny.errors import ConfigurationError
+from whinny.types import Envelope
+
+RESERVED_SERVER_EVENTS: Final = frozenset({"connect", "connection", "new_namespace"})
+"""Names that the reference server uses for events of its own."""
+
+
+def check_namespace(name: str) -> str:
+    """The name of a namespace, with its slash. Raises ConfigurationError when it cannot be one."""
+    if "," in name or "\x1e" in name:
+        raise ConfigurationError(f"The namespace {name!r} is wrong: a comma or 0x1e would end it on the wire.")
+    return name if name.startswith("/") else "/" + name
+
+
+def check_server_event(event: object) -> None:
+    """Raises ValueError for a reserved name of a server-side event, and TypeError for what is no name."""
+    if not isinstance(event, str):
+        raise TypeError(f"{event!r} is no event name: it is no text")
+    if event in RESERVED_SERVER_EVENTS:
+        raise ValueError(f"{event!r} is a reserved event name")
+
+
+def room_names(rooms: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
+    """Room names, given one by one or as collections of names."""
+    return tuple(name for room in rooms for name in ((room,) if isinstance(room, str) else room))
+
+
+def wire_args(args: Sequence[Any]) -> list[Any]:
+    """The arguments of an emit, responses as their envelopes."""
+    return [arg.envelope() if isinstance(arg, Envelope) else arg for arg in args]
