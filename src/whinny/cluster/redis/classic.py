@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.asyncio import Redis
@@ -26,7 +25,7 @@ from whinny.cluster.redis.classic_wire import (
     with_bytes,
 )
 from whinny.cluster.redis.client import client_of
-from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers, hear
+from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting, short_id
 from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
 
@@ -92,10 +91,10 @@ class ClassicAdapter(MemoryAdapter[Any]):
         self._namespace = host.name
         channels = self._channels = Channels(self._settings.key, host.name, self.uid)
         subscribe = self._link.subscribe
-        subscribe("PSUBSCRIBE", channels.every_broadcast, partial(hear, self._on_broadcast))
-        subscribe("SUBSCRIBE", channels.requests, partial(hear, self._on_request))
-        subscribe("SUBSCRIBE", channels.responses, partial(hear, self._on_response))
-        subscribe("SUBSCRIBE", channels.own_responses, partial(hear, self._on_response))
+        subscribe("PSUBSCRIBE", channels.every_broadcast, self._on_broadcast)
+        subscribe("SUBSCRIBE", channels.requests, self._on_request)
+        subscribe("SUBSCRIBE", channels.responses, self._on_response)
+        subscribe("SUBSCRIBE", channels.own_responses, self._on_response)
 
     # to the others
 
@@ -213,14 +212,11 @@ class ClassicAdapter(MemoryAdapter[Any]):
             self._on_ask(request, request_id, request.packet)
 
     def _on_server_side_emit(self, request: Asked) -> None:
-        answer = None
-        if request.request_id is not None:
+        def answer(result: Any) -> None:
+            message = {"type": Request.SERVER_SIDE_EMIT.value, "requestId": request.request_id, "data": result}
+            self._link.publish("PUBLISH", self._channels.responses, encode_json(message))
 
-            def answer(result: Any) -> None:
-                message = {"type": Request.SERVER_SIDE_EMIT.value, "requestId": request.request_id, "data": result}
-                self._link.publish("PUBLISH", self._channels.responses, encode_json(message))
-
-        self._host.on_server_side_emit(with_bytes(request.data), answer)
+        self._host.on_server_side_emit(with_bytes(request.data), None if request.request_id is None else answer)
 
     def _on_ask(self, request: Asked, request_id: str, packet: Packet) -> None:
         """Say how many clients are asked; each acknowledgement is a response of its own."""

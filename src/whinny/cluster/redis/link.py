@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from redis.exceptions import RedisError, ResponseError
@@ -47,11 +47,8 @@ _FAULTS: Final = (RedisError, OSError, asyncio.TimeoutError, EOFError)
 Command = tuple[str | bytes, ...]
 
 
-class Listener(Protocol):
-    """Who hears what is published."""
-
-    def __call__(self, subscribed: bytes, channel: bytes, data: bytes) -> None:
-        """A message came on `channel`, which is `subscribed` or matches it. No Exception may leave it."""
+Listener = Callable[[bytes, bytes], None]
+"""Called with the channel and the data of a message."""
 
 
 class Link:
@@ -266,9 +263,19 @@ class Link:
             await connection.send_packed_command(connection.pack_commands(changes), check_health=False)
 
     def _hear(self, command: str, subscribed: bytes, channel: bytes, data: bytes) -> None:
+        """Act on a message; one that nobody can read is logged and skipped."""
         listener = self._subscriptions.get((command, subscribed))
-        if listener is not None:
-            listener(subscribed, channel, data)
+        if listener is None:
+            return
+        try:
+            listener(channel, data)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            name, why = escape(channel.decode(errors="replace")), escape(str(error))
+            log.warning("A message on the channel %s is none of a server's, and is skipped: %s", name, why)
+        except Exception as error:
+            log_error(
+                log, "A message on the channel %s is skipped", escape(channel.decode(errors="replace")), error=error
+            )
 
     # coming and going
 
@@ -323,18 +330,6 @@ class Link:
     def _tell_lost(self) -> None:
         log.error("%s messages to the other servers were lost", self._lost - self._lost_told)
         self._lost_told = self._lost
-
-
-def hear(act: Callable[[bytes, bytes], None], _: bytes, channel: bytes, data: bytes) -> None:
-    """Act on a message as a Listener must: one that nobody can read is logged and skipped."""
-    try:
-        act(channel, data)
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        log.warning(
-            "A message on the channel %r is none of a server's, and is skipped: %s", channel, escape(str(error))
-        )
-    except Exception as error:
-        log_error(log, "A message on the channel %r is skipped", channel, error=error)
 
 
 class RedisPeers(Peers):

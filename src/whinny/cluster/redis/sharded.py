@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -18,7 +17,7 @@ from redis.asyncio import Redis
 from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
 from whinny.cluster.redis.classic_wire import Packet
 from whinny.cluster.redis.client import client_of
-from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers, hear
+from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting
 from whinny.cluster.redis.sharded_wire import (
     ID_LENGTH,
@@ -120,7 +119,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         return mode == "dynamic-private" or (mode == "dynamic" and len(room) != ID_LENGTH)
 
     def _subscribe(self, channel: bytes) -> None:
-        self._link.subscribe("SSUBSCRIBE", channel, partial(hear, self._on_message))
+        self._link.subscribe("SSUBSCRIBE", channel, self._on_message)
 
     # to the others
 
@@ -247,10 +246,11 @@ class ShardedAdapter(MemoryAdapter[Any]):
         self._respond(message, Kind.BROADCAST_CLIENT_COUNT, clientCount=count)
 
     def _on_server_side_emit(self, message: Message) -> None:
-        answer = None
-        if message.data.request_id is not None:
-            answer = lambda result: self._respond(message, Kind.SERVER_SIDE_EMIT_RESPONSE, packet=result)  # noqa: E731
-        self._host.on_server_side_emit(msgspec.convert(message.data.packet, list[Any]), answer)
+        def answer(result: Any) -> None:
+            self._respond(message, Kind.SERVER_SIDE_EMIT_RESPONSE, packet=result)
+
+        data = msgspec.convert(message.data.packet, list[Any])
+        self._host.on_server_side_emit(data, None if message.data.request_id is None else answer)
 
     def _on_answer(self, message: Message, request_id: str) -> None:
         asks = self._waiting.asked(request_id)
