@@ -1,26 +1,28 @@
 """The connections of one server to Redis: one that publishes, one that listens. Both come back by themselves.
 
-Publishing does not wait: what is published while the former batch is on its way goes with the next, in order, in one
-write. Pub/sub keeps nothing: what others publish while this server is cut off never comes.
+Publishing does not wait: what is published in one turn of the loop goes in one write when it ends, in order. Pub/sub
+keeps nothing: what others publish while this server is cut off never comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+import hiredis
 import msgspec
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from whinny.cluster.adapter import Health, MemoryAdapter, Peers
+from whinny.cluster.redis.connection import Connection, pack
 from whinny.logs import escape, log_error
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
-    from redis.asyncio.connection import AbstractConnection
 
 log = logging.getLogger("whinny.cluster")
 
@@ -28,10 +30,7 @@ MAX_BUFFER: Final = 16 * 1024 * 1024
 """Bytes that wait at most while Redis is away, unless an adapter is told otherwise."""
 
 PATIENCE: Final = 5.0
-"""Seconds that Redis may take to answer before the connection counts as lost."""
-
-QUIET: Final = 5.0
-"""Seconds without a message after which Redis is asked whether it is still there."""
+"""Seconds that it may take to connect."""
 
 START: Final = 2.0
 """Seconds that a server waits for Redis when it starts; it goes on without after that."""
@@ -42,55 +41,38 @@ FAREWELL: Final = 1.0
 PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between attempts to connect; the last one again and again."""
 
-_FAULTS: Final = (RedisError, OSError, asyncio.TimeoutError, EOFError)
-
-Command = tuple[str | bytes, ...]
-
-
 Listener = Callable[[bytes, bytes], None]
 """Called with the channel and the data of a message."""
+
+Asker = asyncio.Future[Any] | None
+"""Who waits for the answer to a command; nobody does for that to a message."""
 
 
 class Link:
     """The way to Redis of all namespaces of one server.
 
-    `max_buffer` is in bytes: what waits while Redis is away, or slow. More than that is not sent; it is counted,
-    and logged.
+    At most `max_buffer` bytes wait while Redis is away, or slow. More than that is not sent; it is counted, and logged.
     """
 
     def __init__(self, redis: Redis, max_buffer: int) -> None:
         self._redis = redis
-        self._max_buffer = max_buffer
-        self._queue: list[tuple[Command, asyncio.Future[Any] | None]] = []
-        self._queued = 0  # bytes
-        self._sending = 0  # messages
-        self._lost = 0
-        self._lost_told = 0
-        self._wake: asyncio.Event | None = None
-        self._subscriptions: dict[tuple[str, bytes], Listener] = {}  # by the command that makes them, and the channel
-        self._listening: AbstractConnection | None = None
-        self._changes: list[Command] = []
-        self._changed: asyncio.Event | None = None
+        self._out = _Publishing(max_buffer)
+        self._in = _Listening()
         self._tasks: list[asyncio.Task[None]] = []
-        self._up: dict[str, bool] = {}
         self._ready: asyncio.Event | None = None
         self._told = ""  # the state that the log knows
-
-    # its life
+        self.publish = self._out.publish
+        self.ask = self._out.ask
+        self.subscribe = self._in.subscribe
+        self.unsubscribe = self._in.unsubscribe
 
     async def start(self) -> None:
         """Connect, and wait for that a while. Does nothing when it was started."""
         if self._tasks:
             return
-        self._wake, self._changed, self._ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._up = {"publishing": False, "listening": False}
+        self._ready = asyncio.Event()
         self._told = ""
-        if self._queue:
-            self._wake.set()
-        self._tasks = [
-            asyncio.create_task(self._stay_connected("publishing", self._publish)),
-            asyncio.create_task(self._stay_connected("listening", self._listen)),
-        ]
+        self._tasks = [asyncio.create_task(self._stay_connected(each)) for each in (self._out, self._in)]
         with suppress(TimeoutError):
             async with asyncio.timeout(START):
                 await self._ready.wait()
@@ -101,166 +83,241 @@ class Link:
         """Send what waits, if Redis takes it at once, and let go of the connections."""
         if not self._tasks:
             return
-        if self._up["publishing"]:
-            with suppress(TimeoutError, ConnectionError, RedisError):
+        if self._out.is_up:
+            with suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(FAREWELL):
                     await self.ask("PING")  # which is answered after everything that waits
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        left, self._queue, self._queued = self._queue, [], 0
-        self._lose(left, "the server ends")
+        self._out.end()
 
     def health(self) -> Health:
         """How it stands."""
-        state = "ready" if self._up and all(self._up.values()) else "degraded"
-        return Health("ready" if state == "ready" else "degraded", len(self._queue) + self._sending, self._lost)
+        state = "ready" if self._out.is_up and self._in.is_up else "degraded"
+        return Health("ready" if state == "ready" else "degraded", self._out.waiting, self._out.lost)
 
-    # out
+    async def _stay_connected(self, line: _Publishing | _Listening) -> None:
+        failures = 0
+        while True:
+            connection = Connection(line.answered, line.ping, line.flush)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await connection.open(self._redis)
+                    await line.begin(connection)
+                self._look()
+                failures = 0
+                why = await connection.closed
+            except (RedisError, OSError, TimeoutError) as error:
+                why = str(error) or type(error).__name__
+            except Exception as error:
+                log_error(log, "The connection to Redis failed in a way that is not known", error=error)
+                why = type(error).__name__
+            finally:
+                connection.abort("")
+                line.over()
+            self._tell("degraded", escape(why))
+            await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+            failures += 1
+
+    def _look(self) -> None:
+        if self._out.is_up and self._in.is_up:
+            if self._ready is not None:
+                self._ready.set()
+            self._tell("ready", "")
+
+    def _tell(self, state: str, why: str) -> None:
+        if state == self._told:
+            return
+        was, self._told = self._told, state
+        if state == "degraded":
+            log.warning("degraded: this server is cut off from the others of its cluster, and goes on alone: %s", why)
+        elif was:
+            log.warning("ready: this server is back in its cluster; what the others sent meanwhile has not come here")
+        else:
+            log.info("ready: this server is in its cluster")
+
+
+class _Publishing:
+    """The connection that publishes."""
+
+    def __init__(self, max_buffer: int) -> None:
+        self._max_buffer = max_buffer
+        self._connection: Connection | None = None
+        self._queue: list[bytes] = []
+        self._queued: list[Asker] = []  # of each in the queue
+        self._size = 0
+        self._sent: deque[Asker] = deque()  # what is not answered yet
+        self._is_scheduled = False
+        self.lost = 0
+        self._told = 0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether Redis can be reached."""
+        return self._connection is not None
+
+    @property
+    def waiting(self) -> int:
+        """Messages of which Redis has not said that it has them."""
+        return len(self._queue) + len(self._sent)
 
     def publish(self, command: str, channel: bytes, data: bytes) -> None:
-        """Publish, soon; in the server's loop."""
-        self._put((command, channel, data), len(channel) + len(data), None)
+        """Publish, when the loop turns; in the server's loop."""
+        self._put(pack((command, channel, data)), None)
 
     async def ask(self, *command: str | bytes) -> Any:
         """The answer to a command, given after all that was published before. Raises ConnectionError."""
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._put(command, 0, answer)
-        return await answer
+        asker: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._put(pack(command), asker)
+        return await asker
 
-    def _put(self, command: Command, size: int, answer: asyncio.Future[Any] | None) -> None:
-        if self._queued + size > self._max_buffer and self._queue:
-            self._lose([(command, answer)], f"more than {self._max_buffer} bytes wait already")
+    def _put(self, packed: bytes, asker: Asker) -> None:
+        if self._size + len(packed) > self._max_buffer and self._queue:
+            self._lose((asker,), f"more than {self._max_buffer} bytes wait already")
             return
-        self._queue.append((command, answer))
-        self._queued += size
-        if self._wake is not None:
-            self._wake.set()
+        self._queue.append(packed)
+        self._queued.append(asker)
+        self._size += len(packed)
+        if not self._is_scheduled and self._connection is not None:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self.flush)
 
-    async def _publish(self, connection: AbstractConnection) -> None:
-        assert self._wake is not None
-        self._is_up("publishing")
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            batch, self._queue, self._queued = self._queue, [], 0
-            self._sending = len(batch)
-            answered = 0
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await connection.send_packed_command(
-                        connection.pack_commands([command for command, _ in batch]), check_health=False
-                    )
-                    for command, answer in batch:
-                        try:
-                            result = await connection.read_response(disable_decoding=True)
-                        except ResponseError as error:
-                            self._refused(command, answer, error)
-                        else:
-                            if answer is not None and not answer.done():
-                                answer.set_result(result)
-                        answered += 1
-            finally:
-                self._sending = 0
-                if answered < len(batch):
-                    self._lose(batch[answered:], "the connection to Redis was lost while they were sent")
-            if self._lost != self._lost_told:
-                self._tell_lost()
+    def flush(self) -> None:
+        """Send what waits, if Redis takes it."""
+        self._is_scheduled = False
+        connection = self._connection
+        if connection is not None and connection.can_write and self._queue:
+            self._sent.extend(self._queued)
+            connection.write(b"".join(self._queue))
+            self._queue.clear()
+            self._queued.clear()
+            self._size = 0
 
-    def _refused(self, command: Command, answer: asyncio.Future[Any] | None, error: Exception) -> None:
-        if answer is not None:
-            if not answer.done():
-                answer.set_exception(error)
+    async def begin(self, connection: Connection) -> None:
+        """There is a connection."""
+        self._connection = connection
+        self.flush()
+
+    def ping(self) -> None:
+        """Have Redis say something."""
+        self._put(pack(("PING",)), asyncio.get_running_loop().create_future())
+
+    def answered(self, reply: Any) -> None:
+        """What Redis says to the command that was sent first."""
+        if not self._sent or isinstance(reply, hiredis.PushNotification):
             return
-        if self._lost == self._lost_told:
-            log.error("Redis refuses what is published for the other servers: %s", escape(str(error)))
-        self._lost += 1
+        asker = self._sent.popleft()
+        if isinstance(reply, hiredis.HiredisError):
+            if asker is None:
+                self._lose((None,), f"Redis refuses them: {reply}")
+            elif not asker.done():
+                asker.set_exception(ConnectionError(str(reply)))
+        elif asker is not None and not asker.done():
+            asker.set_result(reply)
+        if self.lost != self._told and not self._sent:
+            self._tell()
 
-    def _lose(self, items: Iterable[tuple[Command, asyncio.Future[Any] | None]], why: str) -> None:
-        """Count what the others may never see, and say so: at once, and then when it is over."""
+    def over(self) -> None:
+        """The connection is gone, and with it what was not answered: that may have been published, or not."""
+        self._connection = None
+        sent, self._sent = self._sent, deque()
+        self._lose(sent, "the connection to Redis was lost when they had been sent")
+
+    def end(self) -> None:
+        """Nothing will be sent any more."""
+        left, self._queued = self._queued, []
+        self._queue.clear()
+        self._size = 0
+        self._lose(left, "the server ends, and Redis does not take them")
+        if self.lost != self._told:
+            self._tell()
+
+    def _lose(self, askers: Iterable[Asker], why: str) -> None:
+        """Count what the others may never see; say so at once, and how many they are when it is over."""
         count = 0
-        for _, answer in items:
-            if answer is None:
+        for asker in askers:
+            if asker is None:
                 count += 1
-            elif not answer.done():
-                answer.set_exception(ConnectionError(f"Redis cannot be asked: {why}"))
-        if not count:
-            return
-        if self._lost == self._lost_told:
-            log.error("Messages to the other servers are lost: %s", why)
-        self._lost += count
+            elif not asker.done():
+                asker.set_exception(ConnectionError(f"Redis cannot be asked: {why}"))
+                asker.exception()  # nobody needs to wait for it
+        if count and self.lost == self._told:
+            log.error("Messages to the other servers are lost: %s", escape(why))
+        self.lost += count
 
-    # in
+    def _tell(self) -> None:
+        log.error("%s messages to the other servers were lost", self.lost - self._told)
+        self._told = self.lost
+
+
+class _Listening:
+    """The connection that listens."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self._subscriptions: dict[tuple[str, bytes], Listener] = {}  # by the command that makes them, and the channel
+        self._unconfirmed: set[tuple[str, bytes]] = set()
+        self._confirmed: asyncio.Event | None = None
+        self.is_up = False
 
     def subscribe(self, command: str, channel: bytes, listener: Listener) -> None:
         """Hear what is published on a channel, or on those that match; `command` is SUBSCRIBE or one of its kin."""
         self._subscriptions[command, channel] = listener
-        self._change((command, channel))
+        if self._connection is not None:
+            self._connection.write(pack((command, channel)))
 
     def unsubscribe(self, command: str, channel: bytes) -> None:
         """Hear no more of it; `command` is the one that made the subscription."""
-        if self._subscriptions.pop((command, channel), None) is not None:
-            self._change((command.replace("SUB", "UNSUB"), channel))
+        if self._subscriptions.pop((command, channel), None) is not None and self._connection is not None:
+            self._connection.write(pack((command.replace("SUB", "UNSUB"), channel)))
 
-    def _change(self, command: Command) -> None:
-        if self._listening is not None and self._changed is not None:
-            self._changes.append(command)
-            self._changed.set()
+    async def begin(self, connection: Connection) -> None:
+        """There is a connection: subscribe to everything, and wait until Redis has confirmed that."""
+        self._connection = connection
+        self._unconfirmed = set(self._subscriptions)
+        self._confirmed = asyncio.Event()
+        if self._unconfirmed:
+            connection.write(b"".join(pack(each) for each in self._subscriptions))
+            confirmed = asyncio.ensure_future(self._confirmed.wait())
+            try:
+                await asyncio.wait((confirmed, connection.closed), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                confirmed.cancel()
+            if not self._confirmed.is_set():
+                raise ConnectionError(connection.closed.result())
+        self.is_up = True
 
-    async def _listen(self, connection: AbstractConnection) -> None:
-        assert self._changed is not None
-        self._changes = list(self._subscriptions)
-        self._changed.set()
-        self._listening = connection
-        changing = asyncio.create_task(self._send_changes(connection))
-        try:
-            waiting = set(self._subscriptions)
-            asked = False
-            if not waiting:
-                self._is_up("listening")
-            while True:
-                try:
-                    async with asyncio.timeout(PATIENCE if asked or waiting else QUIET):
-                        message = await connection.read_response(
-                            disable_decoding=True, disconnect_on_error=False, push_request=True
-                        )
-                except TimeoutError:
-                    if asked or waiting:
-                        raise
-                    asked = True
-                    self._changes.append(("PING",))
-                    self._changed.set()
-                    continue
-                asked = False
-                if not isinstance(message, list):
-                    continue  # the answer to PING
-                kind = message[0]
-                if kind == b"pmessage":
-                    self._hear("PSUBSCRIBE", message[1], message[2], message[3])
-                elif kind == b"message":
-                    self._hear("SUBSCRIBE", message[1], message[1], message[2])
-                elif kind == b"smessage":
-                    self._hear("SSUBSCRIBE", message[1], message[1], message[2])
-                elif waiting:
-                    waiting.discard((kind.decode().upper(), message[1]))
-                    if not waiting:
-                        self._is_up("listening")
-                if changing.done():
-                    await changing
-        finally:
-            self._listening = None
-            changing.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await changing
+    def over(self) -> None:
+        """The connection is gone."""
+        self._connection = None
+        self.is_up = False
 
-    async def _send_changes(self, connection: AbstractConnection) -> None:
-        assert self._changed is not None
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            changes, self._changes = self._changes, []
-            await connection.send_packed_command(connection.pack_commands(changes), check_health=False)
+    def ping(self) -> None:
+        """Have Redis say something."""
+        if self._connection is not None:
+            self._connection.write(pack(("PING",)))
+
+    def flush(self) -> None:
+        """Everything was written at once."""
+
+    def answered(self, reply: Any) -> None:
+        """What Redis says: messages, and answers to commands."""
+        if isinstance(reply, list):
+            kind = reply[0]
+            if kind == b"pmessage":
+                self._hear("PSUBSCRIBE", reply[1], reply[2], reply[3])
+            elif kind == b"message":
+                self._hear("SUBSCRIBE", reply[1], reply[1], reply[2])
+            elif kind == b"smessage":
+                self._hear("SSUBSCRIBE", reply[1], reply[1], reply[2])
+            elif self._unconfirmed and len(reply) == 3:
+                self._unconfirmed.discard((kind.decode().upper(), reply[1]))
+                if not self._unconfirmed and self._confirmed is not None:
+                    self._confirmed.set()
+        elif isinstance(reply, hiredis.HiredisError) and self._connection is not None:
+            self._connection.abort(f"Redis refuses a subscription: {reply}")
 
     def _hear(self, command: str, subscribed: bytes, channel: bytes, data: bytes) -> None:
         """Act on a message; one that nobody can read is logged and skipped."""
@@ -269,67 +326,13 @@ class Link:
             return
         try:
             listener(channel, data)
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            name, why = escape(channel.decode(errors="replace")), escape(str(error))
-            log.warning("A message on the channel %s is none of a server's, and is skipped: %s", name, why)
         except Exception as error:
-            log_error(
-                log, "A message on the channel %s is skipped", escape(channel.decode(errors="replace")), error=error
-            )
-
-    # coming and going
-
-    async def _stay_connected(self, name: str, work: Callable[[AbstractConnection], Coroutine[Any, Any, None]]) -> None:
-        failures = 0
-        while True:
-            connection = self._connection()
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await connection.connect()  # type: ignore[no-untyped-call]
-                failures = 0
-                await work(connection)
-            except _FAULTS as error:
-                self._is_down(name, error)
-            finally:
-                with suppress(*_FAULTS):
-                    await _within(1.0, connection.disconnect(nowait=True))
-            await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
-            failures += 1
-
-    def _connection(self) -> AbstractConnection:
-        """One that is not the pool's, which would wait for its other users, and reads for as long as it takes."""
-        pool = self._redis.connection_pool
-        options = {**pool.connection_kwargs, "socket_timeout": None, "decode_responses": False, "retry": None}
-        made: AbstractConnection = pool.connection_class(**options)
-        return made
-
-    def _is_up(self, name: str) -> None:
-        self._up[name] = True
-        if all(self._up.values()) and self._ready is not None:
-            self._ready.set()
-            self._tell("ready", "")
-
-    def _is_down(self, name: str, error: BaseException) -> None:
-        self._up[name] = False
-        if self._ready is not None:
-            self._ready.clear()
-        self._tell("degraded", escape(str(error) or type(error).__name__))
-
-    def _tell(self, state: str, why: str) -> None:
-        if state == self._told:
-            return
-        was, self._told = self._told, state
-        if state == "degraded":
-            log.warning("degraded: this server is cut off from the others of its cluster, and goes on alone: %s", why)
-            return
-        if was:
-            log.warning("ready: this server is back in its cluster; what the others sent meanwhile has not come here")
-        else:
-            log.info("ready: this server is in its cluster")
-
-    def _tell_lost(self) -> None:
-        log.error("%s messages to the other servers were lost", self._lost - self._lost_told)
-        self._lost_told = self._lost
+            name = escape(channel.decode(errors="replace"))
+            if isinstance(error, (msgspec.MsgspecError, UnicodeError)):
+                why = escape(str(error))
+                log.warning("A message on the channel %s is none of a server's, and is skipped: %s", name, why)
+            else:
+                log_error(log, "A message on the channel %s is skipped", name, error=error)
 
 
 class RedisPeers(Peers):
@@ -354,8 +357,3 @@ class RedisPeers(Peers):
     def health(self) -> Health:
         """How it stands."""
         return self._link.health()
-
-
-async def _within(seconds: float, what: Awaitable[None]) -> None:
-    async with asyncio.timeout(seconds):
-        await what
