@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
 from whinny.errors import ConfigurationError, SessionAlreadyExists
+from whinny.sessions.redis_announcements import Announcements
 from whinny.sessions.store import SessionState, Store
 
 CONNECTIONS: Final = 20
@@ -28,13 +29,17 @@ _AT_ONCE: Final = 500
 # scripts. `write` names the last write: a client that lost the answer to its write, and writes again, has done it.
 
 # KEYS: what is to be replaced, what is written (the same, unless the id changes).
-# ARGV: the version that must be kept ('' for none), state, version, used, write, milliseconds to keep it.
+# ARGV: the version that must be kept ('' for none), state, version, used, write, milliseconds to keep it, where and
+# what to announce if the id changes.
 _WRITE: Final = """
 if redis.call('HGET', KEYS[2], 'write') == ARGV[5] then return 1 end
 if (redis.call('HGET', KEYS[1], 'version') or '') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[2], 'state', ARGV[2], 'version', ARGV[3], 'used', ARGV[4], 'write', ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
-if KEYS[1] ~= KEYS[2] then redis.call('DEL', KEYS[1]) end
+if KEYS[1] ~= KEYS[2] then
+  redis.call('DEL', KEYS[1])
+  redis.call('PUBLISH', ARGV[7], ARGV[8])
+end
 return 1
 """  # HSET comes before DEL: it is what Redis refuses when its memory is full
 
@@ -47,6 +52,13 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
+# KEYS: the session. ARGV: where and what to announce.
+_DESTROY: Final = """
+if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1
+"""
+
 _decode = msgspec.json.Decoder(SessionState).decode
 
 
@@ -56,10 +68,15 @@ class RedisStore(Store):
     The client of a URL is closed by `close`; one that was given is not. Commands that find no Redis are tried again for
     about a second. Sessions expire in Redis, so `clean_up` has nothing to do, and nobody hears of those that expired.
 
+    Those that are destroyed or regenerated are announced on the channel `<prefix>ended`, by their ids, to which every
+    store that was booted listens: what a logout does to sockets it does on all servers, whoever has done it.
+
     A session that is regenerated moves from one key to another in one step, for which a Redis Cluster must have both
     keys on the same node: there the prefix needs a hash tag, `prefix="{sessions}:"`. Raises ConfigurationError for a
     URL that is none.
     """
+
+    announces = True
 
     def __init__(self, url_or_client: str | Redis, prefix: str = "sessions:") -> None:
         self._owns = isinstance(url_or_client, str)
@@ -67,6 +84,8 @@ class RedisStore(Store):
         self._prefix = prefix
         self._write = self._redis.register_script(_WRITE)
         self._touch = self._redis.register_script(_TOUCH)
+        self._destroy = self._redis.register_script(_DESTROY)
+        self._announcements = Announcements(self, self._redis, f"{prefix}ended")
 
     # what a store does
 
@@ -98,10 +117,11 @@ class RedisStore(Store):
 
     async def destroy(self, id: str) -> bool:  # noqa: A002
         """Forget a session."""
-        return bool(await self._redis.delete(self._key(id)))
+        announced = self._announcements
+        return bool(await self._destroy(keys=[self._key(id)], args=[announced.channel, announced.ended(id)]))
 
     async def clear(self) -> None:
-        """Forget all; keys that are no session's stay."""
+        """Forget all, without announcing any; keys that are no session's stay."""
         found = []
         async for key in self._keys():
             found.append(key)
@@ -120,9 +140,11 @@ class RedisStore(Store):
     async def boot(self) -> None:
         """Connect, so that an app whose Redis is not there does not start."""
         await self._redis.exists(self._key(""))
+        self._announcements.listen()
 
     async def close(self) -> None:
         """Let go of all connections of a client that the store has made."""
+        await self._announcements.close()
         if self._owns:
             await self._redis.aclose()
 
@@ -141,6 +163,8 @@ class RedisStore(Store):
                 repr(float(state.updated_at)),
                 secrets.token_hex(8),
                 _milliseconds(idle),
+                self._announcements.channel,
+                self._announcements.replaced(id_, state.id),
             ],
         )
         return bool(answer)

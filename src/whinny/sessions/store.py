@@ -43,6 +43,9 @@ class SessionObserver(Protocol):
     def session_replaced(self, old: str, new: str) -> None:
         """A session was regenerated: its `old` id is worth nothing any more."""
 
+    def sessions_unsure(self) -> None:
+        """Some may have ended in other processes without anybody having heard of it here."""
+
 
 class Store(ABC):
     """Keeps sessions. Every method may be called at any time by any number of tasks.
@@ -51,6 +54,9 @@ class Store(ABC):
     cannot be done because the database is gone is raised, whatever the error's type, and must have changed nothing; the
     store works again when the database does. A store is a service: `boot` and `close` run with the app's.
     """
+
+    announces: bool = False
+    """Whether the store itself tells its like in other processes of sessions that end: their observers hear of it."""
 
     _observers: WeakSet[SessionObserver] | None = (
         None  # made when it is needed: an __init__ may forget to call this one

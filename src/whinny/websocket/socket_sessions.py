@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary, ref
 
 from whinny.errors import SessionDestroyed
@@ -19,6 +19,7 @@ from whinny.framework import ServiceManager, dependency
 from whinny.logs import log_error
 from whinny.server import Socket
 from whinny.sessions import Session, Sessions, Store
+from whinny.websocket.ws_server import WsServer
 
 if TYPE_CHECKING:
     from whinny.websocket.socket_like import SocketLike
@@ -27,6 +28,10 @@ log = logging.getLogger("whinny.websocket")
 
 RETRY: Final = 30.0
 """Seconds until a session is looked at again that could not be read when its end had come."""
+
+ENDED: Final = "whinny sessions ended"
+REPLACED: Final = "whinny session replaced"
+"""The events by which servers tell each other of sessions: ids, of which nobody can make a token."""
 
 FROM_COOKIE: Final = (
     "This session came from a cookie, and an event cannot give the browser another one: regenerate the session over "
@@ -51,21 +56,38 @@ class SocketSessions:
         self._leaving: WeakSet[SocketLike] = WeakSet()  # to be disconnected when their event is over
         self.coming: WeakSet[SocketLike] = WeakSet()
         """Sockets whose session is being forwarded: who does that sees that they are not let in with none."""
-        self._stores: dict[int, Sessions] = {}
+        self._stores: dict[int, tuple[Sessions, _Watcher]] = {}
+        self._hears_cluster = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def of(self, store: Store | None) -> Sessions:
         """The sessions of a store, or of the app's; this hears of those that end."""
-        sessions = self._stores.get(id(store))
-        if sessions is None:
-            if store is None:
-                sessions = self._services.get(Sessions)
-            else:
-                self._services.keep(store)
-                sessions = Sessions.over(store, self._services.settings)
-            self._stores[id(store)] = sessions
-            sessions.store.observers.add(self)
+        known = self._stores.get(id(store))
+        if known is not None:
+            return known[0]
+        if store is None:
+            sessions = self._services.get(Sessions)
+        else:
+            self._services.keep(store)
+            sessions = Sessions.over(store, self._services.settings)
+        watcher = _Watcher(self, sessions.store)
+        self._stores[id(store)] = sessions, watcher
+        sessions.store.observers.add(watcher)
         return sessions
+
+    def _hear_cluster(self) -> None:
+        """Hear of sessions that end on other servers, in stores that do not announce it themselves."""
+        server = self._services.get(WsServer)
+        if not self._hears_cluster and server.is_attached:
+            self._hears_cluster = True
+            server.io.on(ENDED, self.sessions_ended)
+            server.io.on(REPLACED, self.session_replaced)
+
+    def tell_cluster(self, event: str, *ids: Any) -> None:
+        """Tell the other servers."""
+        server = self._services.get(WsServer)
+        if server.is_attached:
+            server.io.server_side_emit(event, *ids)
 
     # the token of a socket
 
@@ -105,6 +127,7 @@ class SocketSessions:
             known.group.sockets.discard(socket)
 
     def _enter(self, socket: SocketLike, token: str, from_cookie: bool, group: _Group) -> None:
+        self._hear_cluster()
         group.sockets.add(socket)
         self._known[socket] = _Known(token, from_cookie, group)
 
@@ -196,8 +219,14 @@ class SocketSessions:
                 end = group.sessions.clock() + group.sessions.timeouts.idle
                 self._enter(socket, token, known.from_cookie, self._group(new, group.sessions, end))
 
+    def sessions_unsure(self, store: Store) -> None:
+        """Sessions of this store may have ended without anybody having heard of it here: look at all of them."""
+        for group in list(self._groups.values()):
+            if group.sessions.store is store:
+                self.look_again(group)
+
     def look_again(self, group: _Group) -> None:
-        """The end of a session has come, unless it was used meanwhile."""
+        """The end of a session has come, unless it was used meanwhile; or it may have come."""
         task = asyncio.get_running_loop().create_task(self._look(group))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -214,6 +243,30 @@ class SocketSessions:
             end = group.sessions.clock() + RETRY
         if end is not None:
             group.look_at(end, self)
+
+
+class _Watcher:
+    """Hears of the sessions of one store."""
+
+    def __init__(self, sockets: SocketSessions, store: Store) -> None:
+        self._sockets = sockets
+        self._store = store
+
+    def sessions_ended(self, ids: Sequence[str]) -> None:
+        """These sessions were destroyed, or have expired."""
+        self._sockets.sessions_ended(ids)
+        if not self._store.announces:
+            self._sockets.tell_cluster(ENDED, list(ids))
+
+    def session_replaced(self, old: str, new: str) -> None:
+        """A session was regenerated."""
+        self._sockets.session_replaced(old, new)
+        if not self._store.announces:
+            self._sockets.tell_cluster(REPLACED, old, new)
+
+    def sessions_unsure(self) -> None:
+        """Some may have ended without anybody having heard of it here."""
+        self._sockets.sessions_unsure(self._store)
 
 
 @dataclass(slots=True)

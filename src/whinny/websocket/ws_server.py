@@ -32,6 +32,11 @@ class WsServer:
         self._lifecycle: Lifecycle | None = None
 
     @property
+    def is_attached(self) -> bool:
+        """Whether there is a server."""
+        return self._io is not None
+
+    @property
     def io(self) -> Server:
         """The server. Raises ServerNotAttached before a controller was attached."""
         if self._io is None:
