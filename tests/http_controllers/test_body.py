@@ -308,6 +308,16 @@ async def test_the_bound_can_be_set(content_type: str, caplog: pytest.LogCapture
     assert not caplog.records
 
 
+async def test_the_bound_is_one_for_a_stream_too() -> None:
+    class Root:
+        @post("/")
+        async def go(self, ctx: Context) -> HttpResponseOK:
+            return HttpResponseOK(sum([len(part) async for part in ctx.request.stream()]))
+
+    app = make_app(Root, max_body_size=5)
+    assert [(await ask_app(app, "POST", content=b"a" * size)).status_code for size in (5, 6)] == [200, 413]
+
+
 async def test_a_client_that_leaves_in_the_middle_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
     sent: list[Any] = []
