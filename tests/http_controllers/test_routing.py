@@ -226,6 +226,16 @@ def test_a_wrong_path_is_refused(path: str) -> None:
     )
 
 
+async def test_a_slash_at_the_end_makes_another_path() -> None:
+    """To which the client is sent where there is no other."""
+    inner = root(get=get("/a")(lambda self: HttpResponseOK()), post=post("/b/")(lambda self: HttpResponseOK()))
+    for http_method, path, other in (("GET", "/a/?x=1", "/a?x=1"), ("POST", "/b", "/b/")):
+        answer = await ask(inner, http_method, path)
+        assert (answer.status_code, answer.headers["location"]) == (307, f"http://localhost{other}")
+    both = root(one=get("/a")(lambda self: HttpResponseOK("one")), two=get("/a/")(lambda self: HttpResponseOK("two")))
+    assert [(await ask(both, path=path)).text for path in ("/a", "/a/")] == ["one", "two"]
+
+
 def test_a_path_begins_with_a_slash() -> None:
     with pytest.raises(ConfigurationError, match="A path begins with a slash: get has 'users'"):
         get("users")

@@ -36,6 +36,7 @@ class WebsocketContext(Generic[User]):
     """
 
     __slots__ = (
+        "_http_hook_error",  # there when an HTTP hook has raised
         "_message_id",
         "_state",
         "args",
@@ -51,6 +52,7 @@ class WebsocketContext(Generic[User]):
 
     socket: SocketLike
     user: User | None
+    _http_hook_error: tuple[Exception, str]
 
     def __init__(
         self,
