@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 from whinny.errors import ConfigurationError
+
+_ADDRESS: Final = re.compile(" at 0x[0-9a-fA-F]+")
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
@@ -89,4 +92,9 @@ def _filled(cell: Any) -> bool:
 
 def annotation_text(annotation: Any) -> str:
     """An annotation as messages show it."""
-    return repr(annotation) if not isinstance(annotation, type) else annotation.__qualname__
+    return annotation.__qualname__ if isinstance(annotation, type) else shown(annotation)
+
+
+def shown(value: object) -> str:
+    """A value, or a signature, as messages show it: functions by their names, and nothing by its address."""
+    return _ADDRESS.sub("", str(value) if isinstance(value, inspect.Signature) else repr(value))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from whinny.errors import ConfigurationError, SessionDestroyed
 from whinny.framework import ControllerHook, Hook, HookDecorator, ServiceManager, Settings, services_of
 from whinny.http.context import Context
+from whinny.http.decorators import HTTP
 from whinny.http.response import (
     HttpResponse,
     HttpResponseBadRequest,
@@ -72,7 +73,7 @@ def use_sessions(
     options = _Options(
         store, cookie, required, cookie if create is None else create, csrf, user_id_type, user_cookie, redirect_to
     )
-    return HookDecorator(_UseSessions(options, user_finder(user, "use_sessions")))
+    return HookDecorator(HTTP, _UseSessions(options, user_finder(user, "use_sessions")))
 
 
 class _Options:

@@ -20,6 +20,7 @@ from whinny.sessions import (
 )
 from whinny.sessions.refusals import INVALID, NO_BEARER, NO_TOKEN, NO_USER, WRONG_CSRF, bearer_token
 from whinny.sessions.refusals import cookie as cookie_in
+from whinny.websocket.decorators import EVENTS
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
 from whinny.websocket.socket_sessions import FROM_COOKIE, SocketSessions
 
@@ -45,7 +46,8 @@ def use_websocket_sessions(
     answered as any error of the event is.
     """
     check_store_given(store, "use_websocket_sessions")
-    return HookDecorator(_UseWebsocketSessions(store, create, required, user_finder(user, "use_websocket_sessions")))
+    find_user = user_finder(user, "use_websocket_sessions")
+    return HookDecorator(EVENTS, _UseWebsocketSessions(store, create, required, find_user))
 
 
 class _UseWebsocketSessions(ControllerHook):
