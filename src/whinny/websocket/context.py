@@ -45,12 +45,14 @@ class WebsocketContext(Generic[User]):
         "event_name",
         "payload",
         "session",
+        "session_in_use",  # what `use_websocket_sessions` leaves for another one behind it
         "socket",
         "user",
     )
 
     socket: SocketLike
     user: User | None
+    session_in_use: Any
 
     def __init__(
         self,
