@@ -466,6 +466,22 @@ def test_a_method_that_a_decorator_hides_is_refused() -> None:
     assert refusal(Hiding).startswith('Hiding.handle hides event_name("hidden"), as what stands above')
 
 
+def test_a_method_may_use_what_is_set_later() -> None:
+    """It is not looked at before, nor is a method that is called otherwise than the marked function that it uses."""
+    shared = go(lambda self: None)
+
+    class Root(SocketIOController):
+        def helper(self) -> Any:
+            return later
+
+        def other_helper(self) -> Any:
+            return shared(self)
+
+    ServiceManager(Settings()).get(Root).attach()
+    later = 5
+    assert Root().helper() == later
+
+
 @pytest.mark.parametrize(
     ("decorator", "name"),
     [(use_sessions(), "use_sessions"), (user_required(), "user_required"), (http_hook(hook), "hook")],

@@ -12,7 +12,7 @@ from whinny.errors import ConfigurationError
 from whinny.framework.hooks import BoundHook, HookDecorator, HungHook, bind_hook, class_hooks, method_hooks
 from whinny.framework.kinds import ControllerKind, Mark, mark_of
 from whinny.framework.services import ServiceManager
-from whinny.framework.signatures import shown
+from whinny.framework.signatures import closure_of, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _hidden_mark(attribute: object, name: str) -> Mark | None:
     """The mark of the method of this name that a function without a mark has closed over."""
     if not inspect.isfunction(attribute) or mark_of(attribute) is not None:
         return None
-    for value in inspect.getclosurevars(attribute).nonlocals.values():
+    for value in closure_of(attribute).values():
         if inspect.isfunction(value) and value.__name__ == name and (mark := mark_of(value)) is not None:
             return mark
     return None

@@ -51,9 +51,7 @@ def resolve(annotation: Any, function: Callable[..., Any], owner: type, where: s
     """
     plain: Any = inspect.unwrap(getattr(function, "__func__", function))
     namespace = getattr(plain, "__globals__", {})
-    code = getattr(plain, "__code__", None)
-    cells = dict(zip(code.co_freevars, plain.__closure__ or (), strict=True)) if code is not None else {}
-    local = {name: cell.cell_contents for name, cell in cells.items() if _filled(cell)}
+    local = closure_of(plain)
     holder: Any = SimpleNamespace(__annotations__={"it": annotation})
     try:
         resolved = typing.get_type_hints(holder, namespace, local, include_extras=True)["it"]
@@ -80,6 +78,13 @@ def _with_type_arguments(annotation: Any, owner: type) -> Any:
     if isinstance(annotation, type) or not any(each in known for each in parameters):
         return annotation
     return annotation[tuple(known.get(each, each) for each in parameters)]
+
+
+def closure_of(function: Any) -> dict[str, Any]:
+    """The variables around a function that it uses, by their names; not those that are not set yet."""
+    code = getattr(function, "__code__", None)
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True)) if code is not None else {}
+    return {name: cell.cell_contents for name, cell in cells.items() if _filled(cell)}
 
 
 def _filled(cell: Any) -> bool:
