@@ -46,6 +46,7 @@ class WebsocketContext(Generic[User]):
         "event_name",
         "payload",
         "session",
+        "session_in_use",  # what `use_websocket_sessions` leaves for another one behind it
         "socket",
         "user",
     )
@@ -53,6 +54,7 @@ class WebsocketContext(Generic[User]):
     socket: SocketLike
     user: User | None
     _http_hook_error: tuple[Exception, str]
+    session_in_use: Any
 
     def __init__(
         self,

@@ -8,7 +8,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from whinny.errors import ConfigurationError
-from whinny.framework import ControllerHook, Hook, HookDecorator, ServiceManager, bind_hook, kind
+from whinny.framework import (
+    ControllerHook,
+    Hook,
+    HookDecorator,
+    HungHook,
+    ServiceManager,
+    bind_hook,
+    hook_name,
+    kind,
+    shown,
+)
+from whinny.websocket.decorators import EVENTS
 from whinny.websocket.response import WebsocketErrorResponse
 
 if TYPE_CHECKING:
@@ -24,28 +35,30 @@ def http_to_websocket_hook(hook: HookDecorator) -> HookDecorator:
 
     A response of 4xx or 5xx is answered as `{"statusCode", "statusMessage", "body"}`; so is an HTTPException, unless
     `handle_error` answers it. Any other response, and a function to run afterwards, is an error that names the hook:
-    there is nothing on a socket that it could mean. Raises ConfigurationError for what is no hook, and where Starlette
-    is not installed.
+    there is nothing on a socket that it could mean. Raises ConfigurationError for what is no HTTP hook, and where
+    Starlette is not installed.
     """
     if not isinstance(hook, HookDecorator):
-        raise ConfigurationError(f"http_to_websocket_hook needs a hook, such as user_required(), not {hook!r}.")
+        raise ConfigurationError(f"http_to_websocket_hook needs a hook, such as user_required(), not {shown(hook)}.")
     try:
-        import whinny.http  # noqa: F401  # it needs Starlette, which not everybody has
+        from whinny.http.decorators import HTTP  # it needs Starlette, which not everybody has
     except ModuleNotFoundError as error:
         raise ConfigurationError(f'HTTP hooks need the package {error.name}: pip install "whinny[http]".') from None
-    return HookDecorator(*map(_HttpHook, hook.hooks))
+    if hook.kind is not HTTP:
+        raise ConfigurationError(f"http_to_websocket_hook needs an HTTP hook: {hook.name} is one for events already.")
+    return HookDecorator(EVENTS, *(_HttpHook(HungHook(each, HTTP)) for each in hook.hooks))
 
 
 class _HttpHook(ControllerHook):
-    __slots__ = ("__qualname__", "_hook")
+    __slots__ = ("__qualname__", "_hung")
 
-    def __init__(self, hook: Hook) -> None:
-        self._hook = hook
-        self.__qualname__ = getattr(hook, "__qualname__", type(hook).__qualname__)
+    def __init__(self, hung: HungHook) -> None:
+        self._hung = hung
+        self.__qualname__ = hook_name(hung.hook)
 
     def bind(self, controller: object, where: str) -> Hook:
         """The hook for a controller."""
-        bound = bind_hook(self._hook, controller, where)
+        bound = bind_hook(self._hung, controller, where)
         return lambda ctx, services: _call(bound.function, bound.name, ctx, services)
 
     def __call__(self, ctx: WebsocketContext[Any], services: ServiceManager) -> Any:
