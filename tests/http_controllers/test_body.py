@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import json
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from http_controllers.apps import ask, ask_app, make_app
 from whinny.http import Context, HttpResponse, HttpResponseOK, hook, post
+from whinny.http.body import _CHARSETS
 
 if TYPE_CHECKING:
     from starlette.datastructures import UploadFile
@@ -29,16 +33,26 @@ def typed(content_type: str) -> dict[str, str]:
     return {"content-type": content_type}
 
 
+def scope_of(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    return {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}
+
+
 BODIES: list[tuple[str, bytes, list[Any]]] = [
     ("application/json", b'{"a": [1, null]}', ["dict", {"a": [1, None]}]),
     ("application/json; charset=utf-8", '"häß"'.encode(), ["str", "häß"]),
     ("Application/Problem+JSON", b"3", ["int", 3]),
+    ("application/json", b"\xef\xbb\xbf[1]", ["list", [1]]),  # a byte order mark, which RFC 8259 lets a parser ignore
     ("application/json", b"null", ["NoneType", None]),
     ("application/json", b"", ["NoneType", None]),
     ("application/x-www-form-urlencoded", b"a=1&b=x+y&a=2", ["dict", {"a": ["1", "2"], "b": "x y"}]),
     ("application/x-www-form-urlencoded", b"", ["dict", {}]),
     ("text/plain", "häß".encode(), ["str", "häß"]),
     ("text/plain; charset=latin-1", "häß".encode("latin-1"), ["str", "häß"]),
+    ("text/plain; charset=ISO-8859-1", b"h\xe4\xdf", ["str", "häß"]),
+    ('text/plain;format=flowed;Charset="windows-1252"', b"\x80", ["str", "€"]),
+    ("text/plain; charset=iso-8859-15", b"\xa4", ["str", "€"]),
+    ("text/plain; charset=UTF-16", "häß".encode("utf-16"), ["str", "häß"]),
+    ("text/plain; charset=us-ascii", b"a", ["str", "a"]),
     ("text/plain", b'{"a": 1}', ["str", '{"a": 1}']),
     ("application/octet-stream", b"\x00\xff", ["bytes", "\x00\xff"]),
     ("", b"ab", ["bytes", "ab"]),
@@ -63,13 +77,17 @@ async def test_files_of_a_form_are_files() -> None:
     assert answer.json() == ["x", "a.txt", "content"]
 
 
+UNKNOWN = "must be in a charset that is known here, such as utf-8"
+PART = b'--a\r\nContent-Disposition: form-data; name="x-"\r\n\r\nb-9\r\n--a--\r\n'
+
 UNREADABLE: list[tuple[str, bytes, str, str]] = [
     ("application/json", b"{", "json", "must be JSON"),
     ("application/json", b"\xff", "json", "must be JSON"),
     ("application/json", b"[" * 100_000, "json", "must be JSON"),
     ("application/json", b"NaN", "json", "must be JSON"),
     ("text/plain", b"\xff", "text", "must be text in utf-8"),
-    ("text/plain; charset=klingon", b"a", "text", "must be text in klingon"),
+    ("text/plain; charset=Windows-1252", b"\x81", "text", "must be text in windows-1252"),
+    ("application/json", b"\xef\xbb\xbf", "json", "must be JSON"),
     ("multipart/form-data", b"a", "form", "Missing boundary in multipart."),
 ]
 
@@ -84,6 +102,67 @@ async def test_a_body_that_is_not_of_its_type_gives_400(
     error = {"instancePath": "", "schemaPath": "#", "keyword": "type", "params": {"type": kind}, "message": message}
     assert answer.json() == {"body": [error]}
     assert not caplog.records
+
+
+CHARSETS = ["klingon", "punycode", "idna", "undefined", "rot13", "hex", "utf-7", "unicode_escape", "raw_unicode_escape"]
+CHARSETS += ["", "utf-8\x01", "a" * 5000, "../utf_8", "utf\x008", "ä"]
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+@pytest.mark.parametrize(("kind", "data"), [("text/plain", b"b-9"), ("multipart/form-data; boundary=a", PART)])
+async def test_other_charsets_give_400(charset: str, kind: str, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Python has codecs that take quadratic time, and such that fail in ways of their own; no client gets to them."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": data}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", f'{kind}; charset="{charset}"'.encode("latin-1"))]
+    await make_app(Echo)(scope_of(headers), receive, send)
+    assert sent[0]["status"] == 400
+    (error,) = json.loads(sent[1]["body"])["body"]
+    assert (error["params"], error["message"]) == ({"type": "form" if data is PART else "text"}, UNKNOWN)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data; boundary=a; charset=utf-8; charset=punycode",
+        'multipart/form-data; boundary=a; x=";" ;  CHARSET =  punycode',
+        "Multipart/Form-Data ;charset=punycode; boundary=a",
+        "\tmultipart/form-data; charset=punycode; boundary=a",
+    ],
+)
+async def test_the_charset_of_a_form_is_the_one_that_it_is_decoded_by(content_type: str) -> None:
+    """However it is written."""
+    assert (await ask(Echo, "POST", content=PART, headers=typed(content_type))).status_code == 400
+
+
+def test_the_charsets_are_those_that_decode_fast() -> None:
+    """Each name means to Python what it means here."""
+    names = {"ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "iso8859-1", "iso8859-15"}
+    assert {codecs.lookup(name).name for name in _CHARSETS} == names | {f"cp125{number}" for number in range(9)}
+    assert all(codecs.lookup(name).name == codecs.lookup(codec).name for name, codec in _CHARSETS.items())
+
+
+async def test_a_form_in_another_charset_is_read() -> None:
+    data = PART.replace(b"b-9", b"\x80")
+    headers = typed("multipart/form-data; boundary=a; charset=windows-1252")
+    assert (await ask(Echo, "POST", content=data, headers=headers)).json() == ["dict", {"x-": "€"}]
+
+
+async def test_the_charset_of_a_long_form_is_looked_at_before_it_is_read() -> None:
+    """And that of a long text before it is decoded: with punycode each of these would take seconds."""
+    long = b"b" * 240_000 + b"-" + b"9" * 240_000
+    for kind, data in (("text/plain", long), ("multipart/form-data; boundary=a", PART.replace(b"b-9", long))):
+        began = time.process_time()
+        answer = await ask(Echo, "POST", content=data, headers=typed(f"{kind}; charset=punycode"))
+        assert answer.status_code == 400
+        assert time.process_time() - began < 1
 
 
 # when it is read
@@ -126,6 +205,26 @@ async def test_hooks_and_method_share_the_body() -> None:
             return HttpResponseOK(body)
 
     assert (await ask(Root, "POST", json={"a": 1})).json() == {"a": 1, "more": True}
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+async def test_who_asks_at_the_same_time_gets_the_same_body(content_type: str) -> None:
+    """It is read once, while it comes in pieces."""
+
+    class Root:
+        @post("/")
+        async def go(self, ctx: Context) -> HttpResponseOK:
+            one, two = await asyncio.gather(ctx.body(), ctx.body())
+            assert one is two
+            return HttpResponseOK(one)
+
+    async def sent() -> Any:
+        for piece in (b'{"a"', b":1}") if "json" in content_type else (b"a", b"=1"):
+            await asyncio.sleep(0)
+            yield piece
+
+    answer = await ask(Root, "POST", content=sent(), headers=typed(content_type))
+    assert answer.json() in ({"a": 1}, {"a": "1"})
 
 
 async def test_a_body_that_was_not_sent_is_the_default_of_the_method() -> None:
@@ -209,6 +308,16 @@ async def test_the_bound_can_be_set(content_type: str, caplog: pytest.LogCapture
     assert not caplog.records
 
 
+async def test_the_bound_is_one_for_a_stream_too() -> None:
+    class Root:
+        @post("/")
+        async def go(self, ctx: Context) -> HttpResponseOK:
+            return HttpResponseOK(sum([len(part) async for part in ctx.request.stream()]))
+
+    app = make_app(Root, max_body_size=5)
+    assert [(await ask_app(app, "POST", content=b"a" * size)).status_code for size in (5, 6)] == [200, 413]
+
+
 async def test_a_client_that_leaves_in_the_middle_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
     sent: list[Any] = []
@@ -219,8 +328,7 @@ async def test_a_client_that_leaves_in_the_middle_is_no_error(caplog: pytest.Log
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
-    await make_app(Echo)(scope, receive, send)
+    await make_app(Echo)(scope_of([]), receive, send)
     assert sent[0]["status"] == 400
     assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from http_controllers.apps import ask, ask_app, make_app
 from whinny import ServiceManager, Settings
@@ -17,9 +17,11 @@ from whinny.http import (
     HttpResponse,
     HttpResponseClientError,
     HttpResponseConflict,
+    HttpResponseInternalServerError,
     HttpResponseOK,
     get,
     hook,
+    post,
     render_http_error,
 )
 
@@ -153,6 +155,81 @@ async def test_an_http_exception_is_an_answer(
 async def test_handle_error_may_answer_an_http_exception() -> None:
     controller = raising(HTTPException(404), handle_error=lambda self, error, ctx: HttpResponseOK("found"))
     assert (await ask(controller)).text == "found"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (HTTPException(429, headers={"Retry-After": 60}), "ValueError: The header 'Retry-After' cannot have"),
+        (HTTPException(401, headers={"X": "a\nb"}), "ValueError: The header 'X' cannot have the value"),
+        (HTTPException(400, headers={3: "a"}), "ValueError: The header 3 cannot have the value 'a'"),  # type: ignore[dict-item]
+        (HTTPException(400, headers=["X"]), "AttributeError: "),  # type: ignore[arg-type]
+        (HTTPException(99, "x"), "ValueError: HTTPException has the status 99: it must be a number from 200 to 599."),
+        (HTTPException(700, "x"), "ValueError: HTTPException has the status 700"),
+        (HTTPException(101, "x"), "ValueError: HTTPException has the status 101"),
+        (HTTPException("404", "x"), "ValueError: HTTPException has the status '404'"),  # type: ignore[arg-type]
+    ],
+)
+@pytest.mark.parametrize("where", ["hook", "method", "post", "handle_error"])
+async def test_an_http_exception_that_is_no_answer_is_an_error(
+    error: HTTPException, words: str, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Wherever it is raised: the page is given, the log says what is wrong, and the post functions run."""
+    heard: list[HttpResponse] = []
+
+    def fail(*args: Any) -> Any:
+        raise error
+
+    class Root:
+        @get("/")
+        @hook(lambda ctx, services: heard.append)
+        @hook(lambda ctx, services: fail() if where == "hook" else fail if where == "post" else None)
+        def go(self) -> HttpResponse:
+            if where == "method":
+                raise error
+            if where == "handle_error":
+                raise RuntimeError
+            return HttpResponseOK()
+
+        def handle_error(self, raised: Exception, ctx: Context) -> None:
+            if where == "handle_error":
+                raise error
+
+    answer = await ask(Root)
+    assert answer.status_code == 500
+    assert "<h1>500 - INTERNAL SERVER ERROR</h1>" in answer.text
+    assert [type(response) for response in heard] == [HttpResponseInternalServerError]
+    assert words in caplog.text
+
+
+# what is wrong with the request
+
+
+async def test_what_is_wrong_with_the_request_is_no_business_of_handle_error(caplog: pytest.LogCaptureFixture) -> None:
+    """So one that answers every error with 500 makes no error of the app of it; post functions hear of it."""
+    heard: list[HttpResponse] = []
+    asked: list[Exception] = []
+
+    class Root:
+        @post("/")
+        @hook(lambda ctx, services: heard.append)
+        def go(self, ctx: Context, body: Any) -> HttpResponse:
+            raise HTTPException(400) if body == "no" else ClientDisconnect if body == "gone" else RuntimeError
+
+        def handle_error(self, error: Exception, ctx: Context) -> HttpResponse:
+            asked.append(error)
+            return HttpResponseInternalServerError("sorry")
+
+    app = make_app(Root, max_body_size=6)
+    for content, status in ((b"{", 400), (b'"1234567"', 413), (b'"gone"', 400)):
+        answer = await ask_app(app, "POST", content=content, headers={"content-type": "application/json"})
+        assert (answer.status_code, heard.pop().status_code) == (status, status)
+    assert not asked
+    for content in (b'"no"', b'"else"'):
+        answer = await ask_app(app, "POST", content=content, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.text) == (500, "sorry")
+    assert [type(error) for error in asked] == [HTTPException, RuntimeError]
+    assert not [each for each in caplog.records if each.levelno > logging.DEBUG]
 
 
 # middleware

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
+import httpx
 import msgspec
 import pytest
+from starlette.exceptions import HTTPException
 
-from http_controllers.apps import ask
+from http_controllers.apps import ask, client_of, make_app
+from serving.in_process import running
 from whinny.http import (
     Context,
     Cookie,
@@ -84,6 +90,98 @@ async def test_own_statuses_are_made_by_a_class() -> None:
             cls()
 
 
+@pytest.mark.parametrize("status", [99, 101, 199, 600, 700, 0, -1, "200", 200.0, None, True])
+def test_a_status_that_no_response_has_is_refused(status: Any) -> None:
+    cls = type("Odd", (HttpResponseSuccess,), {"status_code": status})
+    with pytest.raises(ValueError, match="Odd has the status") as caught:
+        cls()
+    assert str(caught.value) == f"Odd has the status {status!r}: it must be a number from 200 to 599."
+
+
+async def test_a_status_that_becomes_wrong_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    class Changing(HttpResponseOK):  # without slots
+        pass
+
+    def make() -> Changing:
+        response = Changing()
+        response.status_code = 700
+        return response
+
+    assert (await ask(giving(make))).status_code == 500
+    assert "Changing has the status 700" in caplog.text
+
+
+# statuses without a body
+
+
+class NotModified(HttpResponseRedirection):
+    status_code = 304
+    status_message = "NOT MODIFIED"
+
+
+class Gone(HttpResponseSuccess):
+    status_code = 204
+    status_message = "NO CONTENT"
+
+
+def not_modified() -> HttpResponse:
+    response = NotModified({"a": 1}).set_header("Content-Type", "text/html").set_header("Content-Length", "7")
+    return response.set_header("ETag", '"1"').set_cookie("a", "b")
+
+
+def raising(status: int) -> HttpResponse:
+    raise HTTPException(status)
+
+
+class Bodiless:
+    """Answers with a body where there can be none."""
+
+    makers: ClassVar = {
+        "not modified": not_modified,
+        "204": lambda: Gone("body"),
+        "stream": lambda: Gone(pieces()),
+        "exception 204": lambda: raising(204),
+        "exception 304": lambda: raising(304),
+        "a response with a body": lambda: HttpResponseOK("body"),
+    }
+
+    @get("/{maker}")
+    def go(self, ctx: Context) -> HttpResponse:
+        response: HttpResponse = self.makers[ctx.path_params["maker"]]()
+        return response
+
+
+async def ask_for_all(client: httpx.AsyncClient) -> None:
+    for maker in Bodiless.makers:
+        answer = await client.get(f"/{maker}")
+        assert answer.text == ("body" if "body" in maker else "")
+        if "body" not in maker:
+            assert answer.status_code == (304 if "304" in maker or "modified" in maker else 204)
+            assert not {"content-type", "content-length", "transfer-encoding"} & set(answer.headers)
+        if maker == "not modified":
+            assert (answer.headers["etag"], answer.cookies["a"]) == ('"1"', "b")
+
+
+async def test_statuses_without_a_body_are_sent_none() -> None:
+    async with client_of(make_app(Bodiless)) as client:
+        await ask_for_all(client)
+
+
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+async def test_the_connection_is_good_after_a_status_without_a_body(
+    parser: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With each of uvicorn's parsers, one connection is used for all."""
+    limits = httpx.Limits(max_connections=1)
+    async with (
+        running(make_app(Bodiless), http=parser) as server,
+        httpx.AsyncClient(base_url=server.url, limits=limits, timeout=10) as client,
+    ):
+        await ask_for_all(client)
+        assert len(server.server.server_state.connections) == 1
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
 # bodies
 
 
@@ -153,6 +251,23 @@ async def test_a_stream_is_not_run_for_a_head_request() -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+async def test_an_error_in_the_middle_of_a_stream_breaks_it_off(parser: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The client sees that there is no end; the server logs the error."""
+
+    async def failing() -> AsyncIterator[str]:
+        yield "one"
+        raise RuntimeError("in the middle")
+
+    async with (
+        running(make_app(giving(lambda: HttpResponseOK(failing()))), http=parser) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/")
+    assert "in the middle" in caplog.text
+
+
 # headers
 
 
@@ -166,8 +281,11 @@ def test_headers_are_had_as_they_were_set() -> None:
     assert response.get_headers() == {"x-one": "2"}
 
 
-@pytest.mark.parametrize(("name", "value"), [("A b", "x"), ("", "x"), ("A", "x\r\nSet-Cookie: a=b"), ("A", "☃")])
-def test_a_header_that_cannot_be_is_refused(name: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("A b", "x"), ("", "x"), ("A", "x\r\nSet-Cookie: a=b"), ("A", "☃"), ("A", 60), ("A", None), (b"A", "x")],
+)
+def test_a_header_that_cannot_be_is_refused(name: Any, value: Any) -> None:
     with pytest.raises(ValueError, match="cannot have the value"):
         HttpResponseOK().set_header(name, value)
 
@@ -190,6 +308,27 @@ async def test_a_redirection_says_where_to(path: str, location: str) -> None:
     for cls, status in ((HttpResponseRedirect, 302), (HttpResponseMovedPermanently, 301)):
         answer = await ask(giving(lambda cls=cls: cls(path)))
         assert (answer.status_code, answer.headers["location"]) == (status, location)
+
+
+async def test_a_redirection_may_lead_to_a_route_by_its_name() -> None:
+    """`url_for` gives a URL object."""
+
+    class Root:
+        @get("/")
+        def go(self, ctx: Context) -> HttpResponseRedirect:
+            return HttpResponseRedirect(ctx.request.url_for("Root.there", id=3))
+
+        @get("/{id:int}")
+        def there(self) -> HttpResponseOK:
+            return HttpResponseOK()
+
+    assert (await ask(Root)).headers["location"] == "http://localhost/3"
+
+
+@pytest.mark.parametrize(("wrong", "words"), [(None, "None"), (3, "an object of the type int"), (b"/", "bytes")])
+def test_a_redirection_to_something_else_is_refused(wrong: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=f"HttpResponseRedirect leads to a path or a URL, not to .*{words}"):
+        HttpResponseRedirect(wrong)
 
 
 # cookies
@@ -250,12 +389,34 @@ async def test_a_cookie_comes_back_as_it_was_set() -> None:
         {"path": "/; Domain=x"},
         {"domain": "a\r\nb"},
         {"same_site": "perhaps"},
+        {"same_site": "lax; Domain=x"},
+        {"same_site": "Lax"},
+        {"same_site": False},
+        {"same_site": ["lax"]},
+        {"max_age": "1; Domain=x"},
+        {"max_age": 1.5},
+        {"max_age": True},
         {"expires": datetime(2026, 1, 2)},  # without a time zone
     ],
 )
 def test_a_cookie_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="The cookie"):
         HttpResponseOK().set_cookie(**{"name": "a", "value": "b", **wrong})
+
+
+OPTIMIZED = """
+from whinny.http import HttpResponseOK
+try:
+    HttpResponseOK().set_cookie("a", "b", same_site="lax; Domain=x")
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_a_cookie_is_checked_where_asserts_are_left_out() -> None:
+    done = subprocess.run([sys.executable, "-O", "-c", OPTIMIZED], capture_output=True, text=True, timeout=30)
+    words = "The cookie 'a' has the same_site 'lax; Domain=x': it must be 'lax', 'strict', 'none' or None.\n"
+    assert done.stdout == words, done.stderr
 
 
 def test_responses_show_what_they_are() -> None:

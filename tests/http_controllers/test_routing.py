@@ -219,17 +219,29 @@ def test_two_methods_for_the_same_requests_are_refused() -> None:
     make_app(root(**{**both, "two": post("/{name}")(lambda self: HttpResponseOK())}))
 
 
-@pytest.mark.parametrize("path", ["/{id:number}", "/{a}/{a}", "/{id", "/{}", "/{a b}"])
+@pytest.mark.parametrize(
+    "path", ["/{id:number}", "/{a}/{a}", "/{id", "/{}", "/{a b}", "/{user-id}", "/{1a}", "/{größe}"]
+)
 def test_a_wrong_path_is_refused(path: str) -> None:
     assert refusal(root(go=get(path)(lambda self: HttpResponseOK()))).startswith(
         f"Root.go has the path {path!r}, which"
     )
 
 
+async def test_a_slash_at_the_end_makes_another_path() -> None:
+    """To which the client is sent where there is no other."""
+    inner = root(get=get("/a")(lambda self: HttpResponseOK()), post=post("/b/")(lambda self: HttpResponseOK()))
+    for http_method, path, other in (("GET", "/a/?x=1", "/a?x=1"), ("POST", "/b", "/b/")):
+        answer = await ask(inner, http_method, path)
+        assert (answer.status_code, answer.headers["location"]) == (307, f"http://localhost{other}")
+    both = root(one=get("/a")(lambda self: HttpResponseOK("one")), two=get("/a/")(lambda self: HttpResponseOK("two")))
+    assert [(await ask(both, path=path)).text for path in ("/a", "/a/")] == ["one", "two"]
+
+
 def test_a_path_begins_with_a_slash() -> None:
-    with pytest.raises(ConfigurationError, match="A path begins with a slash: get has 'users'"):
+    with pytest.raises(ConfigurationError, match="get has the path 'users', which must begin"):
         get("users")
-    with pytest.raises(ConfigurationError, match="A path begins with a slash: controller has 'users'"):
+    with pytest.raises(ConfigurationError, match="controller has the path 'users', which must begin"):
         controller("users", Verbs)
     words = refusal(root(sub_controllers=(SubController("users ", Verbs),)))
     assert words == "Verbs.get_it has the path 'users /thing', which must begin with a slash."
@@ -253,7 +265,7 @@ def test_a_decorator_on_a_hook_is_refused() -> None:
 
 
 def test_two_routes_of_one_method_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"this one answers POST '/b', so it cannot have get\(\"/a\"\)"):
+    with pytest.raises(ConfigurationError, match=r'this one has post\("/b"\), so it cannot have get\("/a"\)'):
         get("/a")(post("/b")(lambda self: HttpResponseOK()))
 
 

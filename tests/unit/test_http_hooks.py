@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from whinny import (
     ConfigurationError,
@@ -194,6 +196,102 @@ async def test_an_error_of_a_hook(caplog: pytest.LogCaptureFixture) -> None:
 
     assert await answer(fail) == INTERNAL
     assert "an error of the test" in caplog.text
+
+
+def raising(error: Exception, *, later: bool = False) -> Any:
+    """An HTTP hook that leaves a user, and raises."""
+
+    def offending(ctx: Context, services: ServiceManager) -> None:
+        ctx.user = "Ada"
+        raise error
+
+    async def offending_later(ctx: Context, services: ServiceManager) -> None:
+        await asyncio.sleep(0)
+        offending(ctx, services)
+
+    return hook(offending_later if later else offending)
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [
+        (HTTPException(403, "no"), refused(403, "FORBIDDEN", body="no")),
+        (HTTPException(404), refused(404, "NOT FOUND", body="Not Found")),
+        (HTTPException(503, {"code": "BUSY"}), refused(503, "SERVICE UNAVAILABLE", body={"code": "BUSY"})),  # type: ignore[arg-type]
+    ],
+)
+async def test_an_http_exception_is_the_answer_that_it_is_over_http(
+    error: HTTPException, refusal: dict[str, Any], later: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No error of the server, and not logged."""
+    assert await answer(raising(error, later=later)) == refusal
+    assert not [each for each in caplog.records if each.levelno > logging.DEBUG]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (HTTPException(302, "", {"Location": "/"}), "The HTTP hook offending gave an object"),
+        (HTTPException(99, "x"), "HTTPException has the status 99"),
+        (HTTPException(400, headers={"X": "a\nb"}), "The header 'X' cannot have the value"),
+    ],
+)
+async def test_an_http_exception_that_means_nothing_for_an_event(
+    error: HTTPException, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Is an error that the log names."""
+    assert await answer(raising(error)) == INTERNAL
+    assert words in caplog.text
+
+
+@pytest.mark.parametrize("handles", [False, True])
+async def test_handle_error_is_asked_before_an_http_exception_is_the_answer(handles: bool) -> None:
+    """As over HTTP; it sees what the hook has left, and post functions hear of the answer."""
+    error = HTTPException(404, "no such thing")
+    heard: list[Any] = []
+
+    class Root(SocketIOController):
+        @event_name("go")
+        @websocket_hook(lambda ctx, services: heard.append)
+        @http_to_websocket_hook(raising(error))
+        def go(self) -> WebsocketResponse:
+            return WebsocketResponse()
+
+        def handle_error(self, raised: Exception, ctx: WebsocketContext) -> WebsocketErrorResponse | None:
+            heard.append((raised, ctx.user))
+            return WebsocketErrorResponse("handled") if handles else None
+
+    async with TestClient(ServiceManager(Settings()).get(Root).attach()) as client:
+        given = await client.emit_with_ack("go")
+    response: WebsocketErrorResponse
+    (raised, user), response = heard
+    assert (raised, user) == (error, "Ada")
+    if handles:
+        assert given == {"status": "error", "error": "handled"}
+    else:
+        assert given == refused(404, "NOT FOUND", body="no such thing")
+        assert response.exception is error
+        assert response.ctx is not None
+    assert response.envelope() == given
+
+
+async def test_an_http_exception_of_the_method_is_an_error_like_others() -> None:
+    class Root(SocketIOController):
+        @event_name("go")
+        @http_to_websocket_hook(user_required())
+        def go(self) -> WebsocketResponse:
+            raise HTTPException(404)
+
+        @event_name("go further")
+        @websocket_hook(lambda ctx, services: setattr(ctx, "user", "Ada"))
+        @http_to_websocket_hook(user_required())
+        def go_further(self) -> WebsocketResponse:
+            raise HTTPException(404)
+
+    async with TestClient(ServiceManager(Settings()).get(Root).attach()) as client:
+        assert await client.emit_with_ack("go") == refused(401, "UNAUTHORIZED")
+        assert await client.emit_with_ack("go further") == INTERNAL
 
 
 async def test_a_hook_called_alone() -> None:

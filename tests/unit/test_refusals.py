@@ -17,15 +17,22 @@ from whinny import (
     ConfigurationError,
     ServiceManager,
     Settings,
+    Socket,
     SocketIOController,
     WebsocketContext,
     WebsocketResponse,
     WsServer,
     dependency,
     event_name,
+    http_to_websocket_hook,
+    merge_websocket_hooks,
+    use_websocket_sessions,
     validate_payload,
     websocket_hook,
 )
+from whinny.framework import shown
+from whinny.http import Context, get, use_sessions, user_required
+from whinny.http import hook as http_hook
 
 go = event_name("go")
 
@@ -247,11 +254,11 @@ def test_a_root_has_names_of_its_own() -> None:
 @pytest.mark.parametrize("name", ROOTS_OWN)
 def test_an_event_has_no_name_that_every_root_has(name: str) -> None:
     """The method would take the place of the root's own; it is refused when the class is made, a child's as well."""
-    words = f"Root.{name} handles an event, but {name} is what every root has."
+    words = f'Root.{name} has event_name("go"), but {name} is what every root has.'
     with pytest.raises(ConfigurationError) as caught:
         root(**{name: go(lambda self: None)})
     assert str(caught.value) == words
-    with pytest.raises(ConfigurationError, match=f"Child.{name} handles an event"):
+    with pytest.raises(ConfigurationError, match=f"Child.{name} has event_name"):
         type("Child", (root(),), {name: go(lambda self: None)})
 
 
@@ -262,7 +269,7 @@ def test_a_mixin_cannot_take_a_roots_name_either() -> None:
         @event_name("go")
         def attach(self) -> None: ...
 
-    with pytest.raises(ConfigurationError, match=r"Root\.attach handles an event"):
+    with pytest.raises(ConfigurationError, match=r"Root\.attach has event_name"):
         type("Root", (Mixin, SocketIOController), {})
 
 
@@ -320,10 +327,9 @@ def no_self() -> None: ...
 def payload_first(self: object, payload: Any) -> None: ...
 def payload_or_none(self: object, payload: Any = None) -> None: ...
 def payload_then_ctx(self: object, payload: int, ctx: Any) -> None: ...
-def without_self(ctx: Any, payload: Any) -> None: ...
 
 
-@pytest.mark.parametrize("method", [payload_first, payload_or_none, payload_then_ctx, without_self])
+@pytest.mark.parametrize("method", [payload_first, payload_or_none, payload_then_ctx])
 def test_a_payload_in_the_place_of_the_context_is_refused(method: Any) -> None:
     """It would be given the context, which nobody means."""
     assert refusal(root(go=go(method))) == (
@@ -355,5 +361,177 @@ def test_attach_needs_an_app(app: Any) -> None:
     controller = services.get(root())
     with pytest.raises(ConfigurationError) as caught:
         controller.attach(app)
-    assert str(caught.value) == f"Root.attach needs an ASGI app, not {app!r}."
+    assert str(caught.value) == f"Root.attach needs an ASGI app, not {shown(app)}."
     assert controller.attach(AppClass()).inner is not None
+
+
+# habits of other frameworks, forgotten parentheses and hooks of the wrong kind
+
+
+@dataclass
+class Product:
+    """What a client sends."""
+
+    name: str
+
+
+def product_first(self: Any, product: Product) -> None: ...
+def socket_first(self: Any, socket: Socket) -> None: ...
+def of_http(self: Any, ctx: Context) -> None: ...
+def product_then_context(self: Any, product: Product, ctx: WebsocketContext) -> None: ...
+def ctx_alone(ctx: Any) -> None: ...
+def context_alone(c: WebsocketContext) -> None: ...
+def payload_alone(payload: Any) -> None: ...
+def ctx_and_payload(ctx: Any, payload: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("method", "shown"),
+    [
+        (product_first, "product: Product where the context comes, a WebsocketContext"),
+        (socket_first, "socket: Socket where the context comes, a WebsocketContext"),
+        (of_http, "ctx: Context where the context comes, a WebsocketContext"),
+        (product_then_context, "the product first, where the context comes"),
+        (ctx_alone, "ctx where self comes"),
+        (context_alone, "c where self comes"),
+        (payload_alone, "payload where self comes"),
+        (ctx_and_payload, "ctx where self comes"),
+    ],
+)
+def test_an_event_gives_the_context_first(method: Any, shown: str) -> None:
+    """A method that expects something else in its place, or in that of self, is told what it must take."""
+    expected = f"Root.go takes {shown}: it must take (self), (self, ctx) or (self, ctx, payload, *more)."
+    inner = type("Root", (), {"go": method})
+    go(method)
+    try:
+        assert refusal(root(go=method)) == expected
+        assert refusal(root(sub_controllers=(inner,))) == expected
+    finally:
+        vars(method).clear()
+
+
+def reason_first(self: Any, reason: Any) -> None: ...
+def reason_then_context(self: Any, why: Any, ctx: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "shown"),
+    [
+        ("on_connection", socket_first, "socket: Socket where the context comes, a WebsocketContext"),
+        ("on_connection", ctx_alone, "ctx where self comes"),
+        ("on_disconnect", ctx_alone, "ctx where self comes"),
+        ("on_disconnect", reason_first, "the reason first, where the context comes"),
+        ("on_disconnect", reason_then_context, "the why first, where the context comes"),
+    ],
+)
+def test_what_hears_of_connections_is_given_the_context_first(name: str, method: Any, shown: str) -> None:
+    """On a root, and below it."""
+    takes = {"on_connection": "(self, ctx)", "on_disconnect": "(self, ctx, reason)"}[name]
+    inner = type("Root", (), {name: method})
+    assert refusal(root(**{name: method})) == f"Root.{name} takes {shown}: it must take {takes}."
+    assert refusal(root(sub_controllers=(inner,))) == f"Root.{name} takes {shown}: it must take {takes}."
+
+
+@pytest.mark.parametrize("factory", [validate_payload, use_websocket_sessions])
+def test_what_makes_hooks_is_called(factory: Any) -> None:
+    """Above an event, a method with hooks or a class it says so where it is written: the event would be gone."""
+    for below in (go(lambda self: None), websocket_hook(hook)(lambda self: None), root()):
+        with pytest.raises(ConfigurationError, match=rf"write @{factory.__name__}\(…?\) above a method or a class"):
+            factory(below)
+
+
+def test_a_hook_in_the_place_of_a_method_is_refused() -> None:
+    """An override without an event's name cannot be told from a function that gives the schema where it is written."""
+    parent = root(go=go(lambda self: None))
+    words = "where a method should be: what makes hooks is called above a method, write user_required()"
+    child = type("Child", (parent,), {"go": validate_payload(lambda self: {})})
+    assert refusal(child).startswith(f"Child.go is the hook validate_payload, {words}")
+    bare = root(on_connection=websocket_hook(hook))
+    assert refusal(bare).startswith(f"Root.on_connection is the hook hook, {words}")
+    inner = type("Inner", (), {"go": websocket_hook(hook)})
+    assert refusal(root(sub_controllers=(inner,))).startswith(f"Inner.go is the hook hook, {words}")
+
+
+def test_a_method_that_a_decorator_hides_is_refused() -> None:
+    """A function without the mark would take its place, and no event would lead to it."""
+
+    def log_events(method: Any) -> Any:
+        return lambda *args: method(*args)
+
+    class Hiding(SocketIOController):
+        @log_events
+        @event_name("hidden")
+        def handle(self) -> None: ...
+
+    assert refusal(Hiding).startswith('Hiding.handle hides event_name("hidden"), as what stands above')
+
+
+def test_a_method_may_use_what_is_set_later() -> None:
+    """It is not looked at before, nor is a method that is called otherwise than the marked function that it uses."""
+    shared = go(lambda self: None)
+
+    class Root(SocketIOController):
+        def helper(self) -> Any:
+            return later
+
+        def other_helper(self) -> Any:
+            return shared(self)
+
+    ServiceManager(Settings()).get(Root).attach()
+    later = 5
+    assert Root().helper() == later
+
+
+@pytest.mark.parametrize(
+    ("decorator", "name"),
+    [(use_sessions(), "use_sessions"), (user_required(), "user_required"), (http_hook(hook), "hook")],
+)
+def test_an_http_hook_is_refused_on_an_event_and_on_a_class(decorator: Any, name: str) -> None:
+    """With what to write in its place."""
+    words = (
+        f"has the hook {name}, which is one for HTTP: on an event write use_websocket_sessions(), or "
+        "http_to_websocket_hook(…) around another HTTP hook."
+    )
+    assert refusal(root(go=go(decorator(lambda self: None)))) == f"Root.go {words}"
+    assert refusal(decorator(root())) == f"Root {words}"
+    inner = decorator(type("Inner", (), {"go": go(lambda self: None)}))
+    assert refusal(root(sub_controllers=(inner,))) == f"Inner {words}"
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_a_route_in_a_controller_of_events_is_refused(hooked: bool) -> None:
+    """A class is a controller of one kind."""
+    method = user_required()(lambda self: None) if hooked else lambda self: None
+    assert refusal(root(show=get("/x")(method))) == (
+        'Root.show has get("/x"), but Root is a controller for events: write it in one for HTTP.'
+    )
+
+
+def test_http_to_websocket_hook_takes_http_hooks() -> None:
+    """And gives one for events, which a merge with such takes."""
+    with pytest.raises(ConfigurationError) as caught:
+        http_to_websocket_hook(websocket_hook(hook))
+    assert str(caught.value) == "http_to_websocket_hook needs an HTTP hook: hook is one for events already."
+    merged = merge_websocket_hooks(http_to_websocket_hook(user_required()), websocket_hook(hook))
+    assert len(merged.hooks) == 2
+    ServiceManager(Settings()).get(root(go=go(merged(lambda self: None)))).attach()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: event_name(hook),  # type: ignore[arg-type]
+        lambda: websocket_hook(go(lambda self: None)),  # type: ignore[arg-type]
+        lambda: merge_websocket_hooks(hook),  # type: ignore[arg-type]
+        lambda: http_to_websocket_hook(hook),  # type: ignore[arg-type]
+        lambda: use_websocket_sessions(object()),  # type: ignore[arg-type]
+        lambda: ServiceManager(Settings()).get(root(options=hook)).attach(),
+        lambda: ServiceManager(Settings()).get(root(namespace=hook)).attach(),
+        lambda: ServiceManager(Settings()).get(root(go=go(lambda self, *, key=hook: None))).attach(),
+    ],
+)
+def test_messages_show_functions_by_their_names(refused: Any) -> None:
+    """What stands at which address is nobody's affair."""
+    with pytest.raises(ConfigurationError) as caught:
+        refused()
+    assert " at 0x" not in str(caught.value)

@@ -30,7 +30,7 @@ from whinny import (
     ws_controller,
 )
 from whinny.cluster import MemoryAdapter
-from whinny.framework import ControllerNode, controller_tree
+from whinny.framework import ControllerNode, controller_tree, shown
 from whinny.protocol import RESERVED_EVENTS
 from whinny.websocket.controller import ROOT_ONLY
 from whinny.websocket.routing import Route, routes_of
@@ -409,7 +409,9 @@ def test_a_merge_of_no_hooks_has_no_function() -> None:
 
 def test_a_method_handles_one_event() -> None:
     """A second name would take the place of the first without a word, so it is refused."""
-    with pytest.raises(ConfigurationError, match="this one handles 'one', so not 'two'"):
+    with pytest.raises(
+        ConfigurationError, match=r'this one has event_name\("one"\), so it cannot have event_name\("two"\)'
+    ):
         event_name("two")(event_name("one")(lambda self: None))
 
 
@@ -492,7 +494,7 @@ def test_sub_controllers_are_a_tuple_or_a_list(entries: Any) -> None:
 @pytest.mark.parametrize("entry", [None, 5, "Nothing", Nothing(), ("users ", Nothing), handle])
 def test_what_is_no_controller_is_refused(entry: Any) -> None:
     """Junk among the sub-controllers is named with the class that has it, at any depth."""
-    expected = f"Root.sub_controllers has {entry!r} in it, which is no controller."
+    expected = f"Root.sub_controllers has {shown(entry)} in it, which is no controller."
     assert refusal(on_method(sub_controllers=(Nothing, entry))) == expected
     middle = type("Middle", (), {"sub_controllers": [entry]})
     assert refusal(on_method(sub_controllers=(middle,))) == expected.replace("Root", "Middle")

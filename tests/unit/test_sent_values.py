@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import json
 import uuid
+from base64 import b64encode
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -14,6 +16,7 @@ import pydantic
 import pytest
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from http_controllers.apps import ask
 from unit.apps import attach
 from unit.clock import in_fake_time, turns
 from unit.fakes import FakeClient
@@ -26,6 +29,7 @@ from whinny import (
     WebsocketResponse,
     event_name,
 )
+from whinny.http import HttpResponseOK, get
 from whinny.protocol import ConnectError
 
 
@@ -106,6 +110,20 @@ class Pair(NamedTuple):
     photo: Photo
 
 
+class Markup(str):
+    """A text that knows more of itself."""
+
+    __slots__ = ()
+
+
+class Count(int):
+    """An integer of a class of its own."""
+
+
+class Share(float):
+    """So is this number."""
+
+
 PHOTO = Photo(taken=datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC), content=b"\xff\0", fileName="x.png")
 SENT = {"taken": "2020-01-02T00:00:00Z", "content": b"\xff\0", "fileName": "x.png"}
 ALBUM = Album(cover=PHOTO, photos=[PHOTO], by_name={"x": PHOTO})
@@ -137,6 +155,9 @@ VALUES: list[tuple[Any, Any]] = [
     ([msgspec.convert({"name": "a"}, Order)], [ORDER]),
     ({"x": {"y": msgspec.convert({"name": "a"}, Order)}}, {"x": {"y": ORDER}}),
     (msgspec.convert({}, Slotted), {"count": 1}),
+    ({"a": Markup("x")}, {"a": "x"}),
+    ([Count(3), {"b": Share(1.5)}], [3, {"b": 1.5}]),
+    ([bytearray(b"a"), memoryview(b"abcd")[::2]], [b"a", b"ac"]),
     ({"order": msgspec.convert({"name": "a"}, Order), "half": "\ud800"}, {"order": ORDER, "half": "\ud800"}),
 ]
 NAMES = [type(value).__name__ for value, _ in VALUES]
@@ -183,6 +204,24 @@ async def test_models_and_dataclasses_are_sent_whole(value: Any, received: Any) 
     client.emit("ask")
     await turns()
     assert client.events() == [["event", received], ["to all", [received]], ["question", received]]
+
+
+def answering(value: Any) -> type:
+    """A root of HTTP controllers that answers with this."""
+    return type("Root", (), {"go": get("/")(lambda self: HttpResponseOK(value))})
+
+
+def without_binary(value: Any) -> Any:
+    """What there is over HTTP in place of binary data: base64."""
+    return json.loads(json.dumps(value, default=lambda data: b64encode(data).decode()))
+
+
+@pytest.mark.parametrize(("value", "received"), VALUES, ids=NAMES)
+async def test_http_responses_hold_the_same(value: Any, received: Any) -> None:
+    """They are prepared as what is sent to sockets is."""
+    answer = await ask(answering(value))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json() == without_binary(received)
 
 
 class Echo(SocketIOController):
@@ -267,6 +306,7 @@ async def test_models_that_cannot_be_sent(value: Any) -> None:
         server.emit("event", value)
     client.emit("answer", ack_id=1)
     assert client.acks()[1]["error"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert (await ask(answering(value))).status_code == 500
 
 
 class Links(pydantic.BaseModel):

@@ -9,8 +9,10 @@ from functools import cached_property, partialmethod
 from typing import Any, Final
 
 from whinny.errors import ConfigurationError
-from whinny.framework.hooks import BoundHook, Hook, bind_hook, class_hooks, method_hooks
+from whinny.framework.hooks import BoundHook, HookDecorator, HungHook, bind_hook, class_hooks, method_hooks
+from whinny.framework.kinds import ControllerKind, Mark, mark_of
 from whinny.framework.services import ServiceManager
+from whinny.framework.signatures import closure_of, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class SubController:
         """Raises ConfigurationError when one of them is something else."""
         if not isinstance(self.prefix, str) or not isinstance(self.controller, type):
             raise ConfigurationError(
-                f"A sub-controller needs a prefix and a class, not {self.prefix!r} and {self.controller!r}."
+                f"A sub-controller needs a prefix and a class, not {shown(self.prefix)} and {shown(self.controller)}."
             )
 
 
@@ -77,11 +79,15 @@ def _node(
     hooks = (*above, *(bind_hook(hook, controller, cls.__name__) for hook in class_hooks(cls)))
     entries: Any = getattr(controller, "sub_controllers", ())
     if not isinstance(entries, (tuple, list)):
-        raise ConfigurationError(f"{cls.__name__}.sub_controllers must be a tuple of controllers, not {entries!r}.")
+        raise ConfigurationError(
+            f"{cls.__name__}.sub_controllers must be a tuple of controllers, not {shown(entries)}."
+        )
     children = []
     for entry in entries:
         if not isinstance(entry, (SubController, type)):
-            raise ConfigurationError(f"{cls.__name__}.sub_controllers has {entry!r} in it, which is no controller.")
+            raise ConfigurationError(
+                f"{cls.__name__}.sub_controllers has {shown(entry)} in it, which is no controller."
+            )
         sub = entry if isinstance(entry, SubController) else SubController("", entry)
         child: object = services.get(sub.controller)
         _refuse(child, root_only)
@@ -102,26 +108,56 @@ def _refuse(controller: object, root_only: Sequence[str]) -> None:
 _NO_METHODS: Final = (staticmethod, classmethod, property, cached_property, partialmethod)
 
 
-def marked_methods(controller: object, mark: str, decorator: str) -> Iterator[ControllerMethod]:
-    """The methods of a controller that bear a mark, its parents' among them, each once.
+def marked_methods(node: ControllerNode, kind: ControllerKind) -> Iterator[ControllerMethod]:
+    """The methods of a controller of this kind that bear a mark, its parents' among them, each once.
 
     An override keeps the mark and the hooks of what it overrides; hooks of its own come after those. One that bears a
-    mark and hooks begins anew. `decorator` is what sets the mark, for the message about hooks without one. Raises
-    ConfigurationError that names class and method.
+    mark and hooks begins anew. Raises ConfigurationError that names class and method, also for hooks without a mark
+    and for what is of another kind.
     """
+    for hook in node.hooks:
+        hook.check_kind(kind, type(hook.controller).__name__)
+    controller = node.controller
     cls = type(controller)
     seen: set[str] = set()
     for owner in reversed(cls.__mro__):
         for name, function in vars(owner).items():
+            _refuse_lost(controller, name, function)
             plain = _plain(function)
-            if name in seen or not (hasattr(plain, mark) or _own_hooks(plain)):
+            if name in seen or not (mark_of(plain) or _own_hooks(plain)):
                 continue
             seen.add(name)
             if inspect.getattr_static(controller, name) is not None:  # else a subclass has taken it away
-                yield _marked(controller, name, mark, decorator)
+                yield _marked(controller, name, kind)
 
 
-def _marked(controller: object, name: str, mark: str, decorator: str) -> ControllerMethod:
+def _refuse_lost(controller: object, name: str, attribute: object) -> None:
+    """A decorator may have put something else in the place of a marked method: nothing would lead to that any more."""
+    where = f"{type(controller).__name__}.{name}"
+    if isinstance(attribute, HookDecorator):
+        raise ConfigurationError(
+            f"{where} is the hook {attribute.name}, where a method should be: what makes hooks is called above a "
+            "method, write user_required(), not user_required; and hooks themselves are kept outside of the class."
+        )
+    mark = _hidden_mark(attribute, name)
+    if mark is not None:
+        raise ConfigurationError(
+            f"{where} hides {mark.decorator}, as what stands above that gave another function: where that makes hooks, "
+            "write it with its parentheses, as in user_required(); else have it use functools.wraps."
+        )
+
+
+def _hidden_mark(attribute: object, name: str) -> Mark | None:
+    """The mark of the method of this name that a function without a mark has closed over."""
+    if not inspect.isfunction(attribute) or mark_of(attribute) is not None:
+        return None
+    for value in closure_of(attribute).values():
+        if inspect.isfunction(value) and value.__name__ == name and (mark := mark_of(value)) is not None:
+            return mark
+    return None
+
+
+def _marked(controller: object, name: str, kind: ControllerKind) -> ControllerMethod:
     cls = type(controller)
     where = f"{cls.__name__}.{name}"
     versions = [vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)]
@@ -129,26 +165,33 @@ def _marked(controller: object, name: str, mark: str, decorator: str) -> Control
         raise ConfigurationError(f"{where} must be a method, and no {type(versions[0]).__name__}.")
     function = getattr(controller, name)
     if not callable(function):
-        raise ConfigurationError(f"{where} must be a method, as it is in a parent class, not {function!r}.")
-    marked: Any = None
-    hooks: tuple[Hook, ...] = ()
+        raise ConfigurationError(f"{where} must be a method, as it is in a parent class, not {shown(function)}.")
+    marked: Mark | None = None
+    hooks: tuple[HungHook, ...] = ()
     for version in map(_plain, reversed(versions)):
         if version is None:  # taken away
             marked, hooks = None, ()
             continue
         own = method_hooks(version)
-        if mark in vars(version):
-            marked = getattr(version, mark)
+        if (mark := mark_of(version)) is not None:
+            marked = mark
             hooks = own or hooks
         else:
             hooks += own
     if marked is None:
-        raise ConfigurationError(f"{where} has hooks, but nothing leads to it: it has no {decorator}.")
+        raise ConfigurationError(f"{where} has hooks, but nothing leads to it: it has no {kind.decorators}.")
+    if marked.kind is not kind:
+        raise ConfigurationError(
+            f"{where} has {marked.decorator}, but {cls.__name__} is a controller for {kind.name}: "
+            f"write it in one for {marked.kind.name}."
+        )
     bound = tuple(bind_hook(hook, controller, where) for hook in hooks)
-    return ControllerMethod(name, where, function, marked, bound)
+    for hook in bound:
+        hook.check_kind(kind, where)
+    return ControllerMethod(name, where, function, marked.value, bound)
 
 
-def _own_hooks(function: Any) -> tuple[Hook, ...]:
+def _own_hooks(function: Any) -> tuple[HungHook, ...]:
     return method_hooks(function) if inspect.isfunction(function) else ()
 
 

@@ -105,8 +105,20 @@ class ErrorHandler(Generic[C, R]):
             send(response)
         return response
 
+    def own_answer(self, error: Exception, ctx: C) -> R | None:
+        """The answer that an error is itself; None for most. Raises for one that is no answer, though it was to be."""
+        return None
+
     def render(self, error: Exception, ctx: C) -> R:
-        """Log an error and give the default answer."""
+        """What the error is an answer itself, else the default answer; then it is logged."""
+        try:
+            answer = self.own_answer(error, ctx)
+        except Exception as second:
+            second.__cause__ = error
+            error = second
+        else:
+            if answer is not None:
+                return answer
         self.log_uncaught(error, ctx)
         return self._render(error, ctx, self._settings.debug)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 from whinny.errors import ConfigurationError
+
+_ADDRESS: Final = re.compile(" at 0x[0-9a-fA-F]+")
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
@@ -48,9 +51,7 @@ def resolve(annotation: Any, function: Callable[..., Any], owner: type, where: s
     """
     plain: Any = inspect.unwrap(getattr(function, "__func__", function))
     namespace = getattr(plain, "__globals__", {})
-    code = getattr(plain, "__code__", None)
-    cells = dict(zip(code.co_freevars, plain.__closure__ or (), strict=True)) if code is not None else {}
-    local = {name: cell.cell_contents for name, cell in cells.items() if _filled(cell)}
+    local = closure_of(plain)
     holder: Any = SimpleNamespace(__annotations__={"it": annotation})
     try:
         resolved = typing.get_type_hints(holder, namespace, local, include_extras=True)["it"]
@@ -79,6 +80,13 @@ def _with_type_arguments(annotation: Any, owner: type) -> Any:
     return annotation[tuple(known.get(each, each) for each in parameters)]
 
 
+def closure_of(function: Any) -> dict[str, Any]:
+    """The variables around a function that it uses, by their names; not those that are not set yet."""
+    code = getattr(function, "__code__", None)
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True)) if code is not None else {}
+    return {name: cell.cell_contents for name, cell in cells.items() if _filled(cell)}
+
+
 def _filled(cell: Any) -> bool:
     try:
         _ = cell.cell_contents
@@ -89,4 +97,9 @@ def _filled(cell: Any) -> bool:
 
 def annotation_text(annotation: Any) -> str:
     """An annotation as messages show it."""
-    return repr(annotation) if not isinstance(annotation, type) else annotation.__qualname__
+    return annotation.__qualname__ if isinstance(annotation, type) else shown(annotation)
+
+
+def shown(value: object) -> str:
+    """A value, or a signature, as messages show it: functions by their names, and nothing by its address."""
+    return _ADDRESS.sub("", str(value) if isinstance(value, inspect.Signature) else repr(value))

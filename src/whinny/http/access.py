@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from whinny.framework import HookDecorator, ServiceManager, kind
+from whinny.framework import HookDecorator, ServiceManager, check_text, kind
 from whinny.http.context import Context
 from whinny.http.decorators import hook
 from whinny.http.response import HttpResponse, HttpResponseForbidden, HttpResponseRedirect, HttpResponseUnauthorized
@@ -13,6 +13,8 @@ from whinny.http.response import HttpResponse, HttpResponseForbidden, HttpRespon
 
 def user_required(redirect_to: str | None = None) -> HookDecorator:
     """Lets requests through that have a user. Others are answered with 401, or redirected."""
+    if redirect_to is not None:
+        check_text(redirect_to, "user_required()", "a path to redirect to")
 
     def check_user(ctx: Context[Any], services: ServiceManager) -> HttpResponse | None:
         return _without_user(redirect_to) if ctx.user is None else None
@@ -27,6 +29,7 @@ def permission_required(name: str, redirect_to: str | None = None) -> HookDecora
     Without a user they are answered with 401, or redirected; without the permission with 403. A user without such a
     method is an error.
     """
+    check_text(name, "permission_required(…)", "the name of a permission")
 
     async def check_permission(ctx: Context[Any], services: ServiceManager) -> HttpResponse | None:
         if ctx.user is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic
 
@@ -38,6 +39,7 @@ class Context(Generic[User]):
     __slots__ = (
         "_body",
         "_parts",
+        "_reading",
         "controller",
         "controller_method_name",
         "controller_name",
@@ -58,17 +60,20 @@ class Context(Generic[User]):
         self.controller_name = controller_name
         self.controller_method_name = controller_method_name
         self._body: Any = UNSET
+        self._reading = asyncio.Lock()
         self._parts: dict[str, dict[str, Any]] = {}
 
     async def body(self) -> Any:
-        """What the client has sent, by its content type; read when it is first asked for.
+        """What the client has sent, by its content type; read once, when it is first asked for.
 
         JSON as the value that it is, a form as a dict, `text/…` as a text, everything else as bytes; None when nothing
         was sent. Raises HTTPException, which is answered with 400, for what is not of its content type, and with 413
         for what is larger than `create_app` allows.
         """
         if self._body is UNSET:
-            self._body = await read_body(self.request)
+            async with self._reading:
+                if self._body is UNSET:
+                    self._body = await read_body(self.request)
         return self._body
 
     def set_body(self, body: Any) -> None:

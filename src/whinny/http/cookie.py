@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookies import CookieError
-from typing import Final
+from typing import Final, get_args
 
 from starlette.responses import Response
 
@@ -30,6 +30,12 @@ class Cookie:
 
     def header(self, name: str) -> bytes:
         """The value of the header that sets it under a name. Raises ValueError for what no header can hold."""
+        if self.max_age is not None and type(self.max_age) is not int:
+            raise ValueError(f"The cookie {name!r} has the max_age {self.max_age!r}: it must be a number of seconds.")
+        if self.same_site is not None and self.same_site not in get_args(SameSite):
+            raise ValueError(
+                f"The cookie {name!r} has the same_site {self.same_site!r}: it must be 'lax', 'strict', 'none' or None."
+            )
         for attribute in (self.path, self.domain):
             if attribute is not None and _NO_ATTRIBUTE.search(attribute):
                 raise ValueError(f"The cookie {name!r} cannot have the attribute {attribute!r}.")
@@ -48,6 +54,6 @@ class Cookie:
                 self.http_only,
                 self.same_site,
             )
-        except (CookieError, UnicodeEncodeError, AssertionError) as error:
+        except (CookieError, UnicodeEncodeError) as error:
             raise ValueError(f"The cookie {name!r} cannot be sent: {error}") from error
         return written.raw_headers[-1][1]

@@ -6,20 +6,41 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from whinny.errors import ConfigurationError
-from whinny.framework import Hook, HookDecorator, ServiceManager, SubController
+from whinny.framework import (
+    ControllerKind,
+    Hook,
+    HookDecorator,
+    ServiceManager,
+    SubController,
+    first_function_of,
+    functions_of,
+    make_hook,
+    mark_method,
+    merged,
+    shown,
+)
+from whinny.http.context import Context
 from whinny.http.response import HttpResponse
 
 HttpMethod = Callable[..., Awaitable[HttpResponse] | HttpResponse]
 M = TypeVar("M", bound=HttpMethod)
 
-ROUTE: Final = "__whinny_route__"
+HTTP: Final = ControllerKind(
+    name="HTTP",
+    decorators="get, post or the like",
+    hook="hook",
+    instead="on an HTTP method write what is made for HTTP, such as use_sessions(), validate_body(…) or hook(function)",
+    context=Context,
+    data="body",
+    more=False,
+)
 
 PostFunction = Callable[[HttpResponse], Awaitable[None] | None]
 HookResult = HttpResponse | PostFunction | None
 HookFunction = Callable[[Any, ServiceManager], Awaitable[HookResult] | HookResult]
 
 
-class Mark(NamedTuple):
+class RouteMark(NamedTuple):
     """What a method answers: requests of this HTTP method, for this path below the controller's."""
 
     http_method: str
@@ -30,7 +51,7 @@ def get(path: str = "") -> Callable[[M], M]:
     """The method answers GET requests for this path below the controller's, and HEAD ones if nothing else does.
 
     Parameters are written as Starlette has them, `"/{id}"` or `"/{id:int}"`. Raises ConfigurationError for a path that
-    does not begin with a slash.
+    does not begin with a slash, or has a query.
     """
     return _route("GET", path)
 
@@ -68,31 +89,25 @@ def options(path: str = "") -> Callable[[M], M]:
 def _route(http_method: str, path: str) -> Callable[[M], M]:
     name = http_method.lower()
     if not isinstance(path, str):
-        raise ConfigurationError(f'{name} needs a path, {name}("/products"), or none, {name}(); not {path!r}.')
-    _check_path(path, name)
-    shown = f'{name}("{path}")'
+        raise ConfigurationError(f'{name} needs a path, {name}("/products"), or none, {name}(); not {shown(path)}.')
+    if path:
+        check_path(path, name)
 
     def decorate(method: M) -> M:
-        if isinstance(method, HookDecorator):
-            raise ConfigurationError(f"{shown} stands on a hook: write @hook(function) below it.")
-        wrong = (staticmethod, classmethod, property, type)
-        if isinstance(method, wrong) or not callable(method) or not hasattr(method, "__dict__"):
-            raise ConfigurationError(f"{shown} needs a method, not a {type(method).__name__}.")
-        if ROUTE in vars(method):
-            known: Mark = getattr(method, ROUTE)
-            raise ConfigurationError(
-                f"A method answers one kind of requests: this one answers {known.http_method} {known.path!r}, so it "
-                f"cannot have {shown}."
-            )
-        setattr(method, ROUTE, Mark(http_method, path))
+        mark_method(method, HTTP, f'{name}("{path}")', RouteMark(http_method, path))
         return method
 
     return decorate
 
 
-def _check_path(path: str, name: str) -> None:
-    if path and not path.startswith("/"):
-        raise ConfigurationError(f"A path begins with a slash: {name} has {path!r}.")
+def check_path(path: str, where: str) -> None:
+    """Raises ConfigurationError, which names `where`, for what cannot be a path or a part of one."""
+    if not path.startswith("/"):
+        raise ConfigurationError(f"{where} has the path {path!r}, which must begin with a slash.")
+    if "?" in path or "#" in path:
+        raise ConfigurationError(
+            f"{where} has the path {path!r}, but a path ends before ? and #: the query is had from ctx.query."
+        )
 
 
 def hook(function: HookFunction) -> HookDecorator:
@@ -101,39 +116,26 @@ def hook(function: HookFunction) -> HookDecorator:
     It returns nothing, a response, which is the answer then, or a function that is called with the response after the
     method has run.
     """
-    if not callable(function) or ROUTE in getattr(function, "__dict__", {}):
-        raise ConfigurationError(f"hook needs the hook's function, @hook(function), not {function!r}.")
-    return HookDecorator(function)
+    return make_hook(function, HTTP)
 
 
 def merge_hooks(*hooks: HookDecorator) -> HookDecorator:
     """One decorator for several hooks, in this order."""
-    for each in hooks:
-        _check_merged(each)
-    return HookDecorator(*(function for each in hooks for function in each.hooks))
-
-
-def _check_merged(each: object) -> None:
-    if not isinstance(each, HookDecorator):
-        raise ConfigurationError(f"This needs hooks, as hook gives them, not {each!r}.")
+    return merged(hooks, HTTP)
 
 
 def get_hook_functions(hook: HookDecorator) -> tuple[Hook, ...]:
     """The functions of a hook, to call them in a test."""
-    _check_merged(hook)
-    return hook.hooks
+    return functions_of(hook, HTTP)
 
 
 def get_hook_function(hook: HookDecorator) -> Hook:
     """The first function of a hook. Raises ConfigurationError for a merge of none."""
-    functions = get_hook_functions(hook)
-    if not functions:
-        raise ConfigurationError("This hook merges none, so it has no function.")
-    return functions[0]
+    return first_function_of(hook, HTTP)
 
 
 def controller(path: str, cls: type) -> SubController:
-    """Puts a controller's routes under a path. Raises ConfigurationError for one that does not begin with a slash."""
-    if isinstance(path, str):
-        _check_path(path, "controller")
+    """Puts a controller's routes under a path. Raises ConfigurationError for what is none."""
+    if isinstance(path, str) and path:
+        check_path(path, "controller")
     return SubController(path, cls)

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from whinny.framework import ErrorHandler, Responses, find_services, render_error
-from whinny.http.body import UnreadableBody
+from whinny.http.body import BodyTooLarge, UnreadableBody
 from whinny.http.response import (
     HttpResponse,
     HttpResponseBadRequest,
@@ -20,10 +20,11 @@ from whinny.http.response import (
     HttpResponseRedirection,
     HttpResponseServerError,
     HttpResponseSuccess,
+    check_status,
 )
 
 if TYPE_CHECKING:
-    from whinny.framework import Settings
+    from whinny.framework import Run, Settings
     from whinny.http.context import Context
 
 log = logging.getLogger("whinny.http")
@@ -37,6 +38,9 @@ _FAMILIES: Final[dict[int, type[HttpResponse]]] = {
     3: HttpResponseRedirection,
     4: HttpResponseClientError,
 }
+
+_OF_THE_REQUEST: Final = (UnreadableBody, BodyTooLarge, ClientDisconnect)
+"""What is wrong with the request itself, which is no error of the app."""
 
 
 def render_http_error(
@@ -72,13 +76,17 @@ def with_page(response: R, details: str = "") -> R:
 
 
 def answer_to(error: Exception) -> HttpResponse | None:
-    """The answer that an error is itself, being one of the request or an HTTPException; None for any other."""
+    """The answer that an error is itself, being one of the request or an HTTPException; None for any other.
+
+    Raises ValueError for an HTTPException with a status or a header that no response can have.
+    """
     if isinstance(error, UnreadableBody):
         return HttpResponseBadRequest({"body": error.errors})
     if isinstance(error, ClientDisconnect):
         return HttpResponseBadRequest()  # to nobody
     if not isinstance(error, HTTPException):
         return None
+    check_status(error.status_code, type(error).__name__)
     response = _with_status(error.status_code, error.detail or None)
     for name, value in (error.headers or {}).items():
         response.set_header(name, value)
@@ -104,16 +112,25 @@ class _Silent:
 
 
 class HttpErrorHandler(ErrorHandler["Context[Any]", HttpResponse]):
-    """Answers the errors under a root controller, which may have a `handle_error`."""
+    """Answers the errors under a root controller, which may have a `handle_error`.
+
+    That is not asked about what is wrong with the request itself, so that it cannot take it for an error of the app.
+    """
 
     __slots__ = ()
 
     def __init__(self, root: object, settings: Settings) -> None:
         super().__init__(root if hasattr(root, "handle_error") else _Silent(), settings, RESPONSES, _render, log)
 
-    def render(self, error: Exception, ctx: Context[Any]) -> HttpResponse:
-        """What the error is an answer itself, else the page; that is logged."""
-        return answer_to(error) or super().render(error, ctx)
+    async def respond(self, run: Run, raised: BaseException, ctx: Context[Any]) -> HttpResponse:
+        """The answer to an error."""
+        if isinstance(raised, _OF_THE_REQUEST):
+            return self.render(raised, ctx)
+        return await super().respond(run, raised, ctx)
+
+    def own_answer(self, error: Exception, ctx: Context[Any]) -> HttpResponse | None:
+        """That of what is wrong with the request, or of an HTTPException."""
+        return answer_to(error)
 
 
 def _render(error: Exception, ctx: Context[Any], debug: bool) -> HttpResponse:

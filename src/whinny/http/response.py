@@ -6,7 +6,9 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from whinny.framework import SameSite
+from starlette.datastructures import URL
+
+from whinny.framework import SameSite, kind
 from whinny.http.cookie import Cookie
 
 if TYPE_CHECKING:
@@ -18,15 +20,21 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NO_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 
 
+def check_status(status: object, whose: str) -> None:
+    """Raises ValueError for a status that is not one of a final response."""
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise ValueError(f"{whose} has the status {status!r}: it must be a number from 200 to 599.")
+
+
 class HttpResponse:
     """A response: its body, headers and cookies, under the status of its class.
 
     The body may be None, for none; bytes, sent as they are; a text, sent as `text/plain`; an async iterator of bytes or
-    texts, sent piece by piece; anything else (a dict, a list, a number, a Struct, a dataclass, …) is sent as JSON. A
-    `Content-Type` header that was set is kept.
+    texts, sent piece by piece; anything else (a dict, a list, a number, a Struct, a dataclass, a pydantic model, …) is
+    sent as JSON. A `Content-Type` header that was set is kept. With 204 and 304 no body is sent, whatever it is.
 
-    For other statuses make a class of your own with a `status_code` and a `status_message`. The message is not on
-    the wire, as ASGI has no place for it: the server writes its own.
+    For other statuses make a class of your own with a `status_code`, from 200 to 599, and a `status_message`. The
+    message is not on the wire, as ASGI has no place for it: the server writes its own.
     """
 
     __slots__ = ("_cookies", "_headers", "body")
@@ -35,17 +43,19 @@ class HttpResponse:
     status_message: str
 
     def __init__(self, body: Any = None) -> None:
-        """Raises TypeError for a class without a status."""
+        """Raises TypeError for a class without a status, ValueError for one whose status no response can have."""
         if not hasattr(self, "status_code"):
             name = type(self).__name__
             raise TypeError(f"{name} has no status: use one of its subclasses, or make one with a status_code.")
+        check_status(self.status_code, type(self).__name__)
         self.body = body
         self._headers: dict[str, tuple[str, str]] = {}
         self._cookies: dict[str, Cookie] = {}
 
     def set_header(self, name: str, value: str) -> Self:
         """Set a header, in place of one of that name. Raises ValueError for what no header can hold."""
-        if not _TOKEN.fullmatch(name) or _NO_VALUE.search(value):
+        texts = isinstance(name, str) and isinstance(value, str)
+        if not texts or not _TOKEN.fullmatch(name) or _NO_VALUE.search(value):
             raise ValueError(f"The header {name!r} cannot have the value {value!r}.")
         self._headers[name.lower()] = (name, value)
         return self
@@ -149,9 +159,12 @@ class _Elsewhere(HttpResponseRedirection):
 
     __slots__ = ("path",)
 
-    def __init__(self, path: str, body: Any = None) -> None:
+    def __init__(self, path: str | URL, body: Any = None) -> None:
+        """Raises TypeError for what is no path: a text, or a URL as `request.url_for` gives it."""
         super().__init__(body)
-        self.path = path
+        if not isinstance(path, (str, URL)):
+            raise TypeError(f"{type(self).__name__} leads to a path or a URL, not to {kind(path)}.")
+        self.path = str(path)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"

@@ -16,20 +16,20 @@ from whinny.framework import (
     ControllerMethod,
     ControllerNode,
     Converter,
+    Taken,
     converter_for,
     marked_methods,
-    resolve,
-    signature_of,
+    names_of,
+    taken_by,
 )
 from whinny.http.context import Context
-from whinny.http.decorators import ROUTE, Mark
+from whinny.http.decorators import HTTP, RouteMark, check_path
 from whinny.http.response import HttpResponseBadRequest
 
 Caller = Callable[[Context[Any]], Any]
 
-_RULE: Final = "it must take (self), (self, ctx) or (self, ctx, body)"
 _SLASHES: Final = re.compile("//+")
-_PARAMETER: Final = re.compile(r"\{\w+(:\w+)?\}")
+_PARAMETER: Final = re.compile(r"\{([a-zA-Z_]\w*)(:[a-zA-Z_]\w*)?\}", re.ASCII)  # what Starlette takes for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Route:
     @property
     def pattern(self) -> str:
         """The path without the names of its parameters: two paths with the same match the same requests."""
-        return _PARAMETER.sub(lambda found: f"{{{found[1] or ':str'}}}", self.path)
+        return _PARAMETER.sub(lambda found: f"{{{found[2] or ':str'}}}", self.path)
 
 
 def routes_of(tree: ControllerNode) -> tuple[Route, ...]:
@@ -68,7 +68,7 @@ def routes_of(tree: ControllerNode) -> tuple[Route, ...]:
     """
     routes: dict[tuple[str, str], Route] = {}
     for node in _from_below(tree):
-        for method in _own_first(node.controller):
+        for method in _own_first(node):
             route = _route(node, method)
             known = routes.setdefault((route.http_method, route.pattern), route)
             if known is not route:
@@ -84,20 +84,21 @@ def _from_below(node: ControllerNode) -> Iterator[ControllerNode]:
     yield node
 
 
-def _own_first(controller: object) -> list[ControllerMethod]:
-    classes = type(controller).__mro__
+def _own_first(node: ControllerNode) -> list[ControllerMethod]:
+    classes = type(node.controller).__mro__
 
     def distance(method: ControllerMethod) -> int:
         return next(number for number, cls in enumerate(classes) if method.name in vars(cls))
 
-    return sorted(marked_methods(controller, ROUTE, "get, post or the like"), key=distance)
+    return sorted(marked_methods(node, HTTP), key=distance)
 
 
 def _route(node: ControllerNode, method: ControllerMethod) -> Route:
-    mark: Mark = method.mark
+    mark: RouteMark = method.mark
     path = _SLASHES.sub("/", node.prefix + mark.path) or "/"
     _check_path(path, method.where)
-    call, body = _caller(method.function, type(node.controller), method.where)
+    _refuse_path_parameters(method, path)
+    taken = taken_by(method.function, HTTP, type(node.controller), method.where)
     return Route(
         http_method=mark.http_method,
         path=path,
@@ -105,40 +106,42 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
         controller_name=type(node.controller).__name__,
         method_name=method.name,
         hooks=(*node.hooks, *method.hooks),
-        call=call,
-        body=body,
+        call=_caller(method, taken),
+        body=taken.declared,
     )
 
 
 def _check_path(path: str, where: str) -> None:
-    if not path.startswith("/"):
-        raise ConfigurationError(f"{where} has the path {path!r}, which must begin with a slash.")
+    check_path(path, where)
     try:
         compile_path(path)
         if re.search("[{}]", _PARAMETER.sub("", path)):
-            raise ValueError("a parameter is written {name} or {name:type}")
+            raise ValueError(
+                "a parameter is {name} or {name:type}, where the name is one of ASCII letters, digits and _"
+            )
     except Exception as error:  # Starlette has several kinds for a path that is none
         raise ConfigurationError(f"{where} has the path {path!r}, which is wrong: {error}.") from error
 
 
-def _caller(method: Callable[..., Any], owner: type, where: str) -> tuple[Caller, Any]:
-    """What calls the method with what it takes of a request, and the type that it declares for the body."""
-    signature = signature_of(method)
-    named = list(signature.parameters.values()) if signature is not None else []
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if signature is None or len(named) > 2 or any(each.kind not in plain for each in named):
-        shown = signature if signature is not None else signature_of(getattr(method, "__func__", method))
-        raise ConfigurationError(f"{where} takes {shown}: {_RULE}.")
-    if named and named[0].name == "body":
-        raise ConfigurationError(f"{where} takes the body first, where the context comes: {_RULE}.")
-    if not named:
-        return lambda ctx: method(), Any
-    if len(named) == 1:
-        return method, Any
-    parameter = named[1]
-    declared = Any if parameter.annotation is parameter.empty else resolve(parameter.annotation, method, owner, where)
-    optional = parameter.default is not parameter.empty
-    return _call_with_body(method, converter_for(declared, where, "body"), optional), declared
+def _refuse_path_parameters(method: ControllerMethod, path: str) -> None:
+    """Elsewhere they are passed by name; here nothing would put them in the place of what is called like them."""
+    in_path = {found[1] for found in _PARAMETER.finditer(path)} - {"self", "ctx", HTTP.data}
+    for name in names_of(method.function):
+        if name in in_path:
+            raise ConfigurationError(
+                f'{method.where} takes {name}, which is a parameter of its path: it is ctx.path_params["{name}"], and '
+                f"the method must take {HTTP.takes}."
+            )
+
+
+def _caller(method: ControllerMethod, taken: Taken) -> Caller:
+    """What calls the method with what it takes of a request."""
+    function = method.function
+    if not taken.context:
+        return lambda ctx: function()
+    if not taken.data:
+        return function
+    return _call_with_body(function, converter_for(taken.declared, method.where, HTTP.data), taken.optional)
 
 
 def _call_with_body(method: Callable[..., Any], convert: Converter | None, optional: bool) -> Caller:

@@ -10,24 +10,35 @@ from urllib.parse import quote
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from whinny.http.response import HttpResponse, HttpResponseMovedPermanently, HttpResponseRedirect
-from whinny.protocol import encode_json
+from whinny.http.response import HttpResponse, HttpResponseMovedPermanently, HttpResponseRedirect, check_status
+from whinny.protocol import encode_value
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 _IN_A_URL: Final = ":/%#?=@[]!$&'()*+,;~"
 
+_BODILESS: Final = frozenset({204, 304})
+"""Statuses whose responses end with their headers: a body would be read as the next response."""
+
 
 def render(response: HttpResponse) -> Response:
-    """The response as Starlette sends it. Raises EncodeError for a body that cannot be sent."""
-    body, content_type = _content(response.body)
+    """The response as Starlette sends it.
+
+    Raises EncodeError for a body that cannot be sent, ValueError for a status or a cookie that cannot.
+    """
+    check_status(response.status_code, type(response).__name__)
+    bodiless = response.status_code in _BODILESS
+    streams = isinstance(response.body, AsyncIterable)
+    body, content_type = _content(None if bodiless and not streams else response.body)
     headers = {name.lower(): value for name, value in response.get_headers().items()}
     if isinstance(response, (HttpResponseMovedPermanently, HttpResponseRedirect)):
         headers["location"] = quote(response.path, safe=_IN_A_URL)
     if content_type:
         headers.setdefault("content-type", content_type)
-    streams = isinstance(body, AsyncIterable)
+    if bodiless:
+        headers.pop("content-type", None)
+        headers.pop("content-length", None)
     kind = StreamingResponse if streams else Response
     rendered = kind(body, response.status_code, headers)
     for name, cookie in response.get_cookies().items():
@@ -45,14 +56,14 @@ def _content(body: Any) -> tuple[Any, str]:
         return bytes(body), "application/octet-stream"
     if isinstance(body, AsyncIterable):
         return body, "application/octet-stream"
-    return encode_json(body).encode(), "application/json"
+    return encode_value(body).encode(), "application/json"
 
 
 async def send_rendered(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send it; a stream without its pieces to a HEAD request. A client that leaves in the middle is no error."""
+    """Send it; a stream without its pieces where there is no body. A client that leaves in the middle is no error."""
     stream = response.body_iterator if isinstance(response, StreamingResponse) else None
     try:
-        if stream is not None and scope["method"] == "HEAD":
+        if stream is not None and (scope["method"] == "HEAD" or response.status_code in _BODILESS):
             await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
             await send({"type": "http.response.body", "body": b""})
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from whinny.errors import ConfigurationError, SessionDestroyed
 from whinny.framework import ControllerHook, Hook, HookDecorator, ServiceManager, Settings, services_of
 from whinny.http.context import Context
+from whinny.http.decorators import HTTP
 from whinny.http.response import (
     HttpResponse,
     HttpResponseBadRequest,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 USER_COOKIE: Final = "user"
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_IN_USE: Final = "whinny.sessions"
+"""Where a request's scope has the `_Request`s that commit its sessions, for those of other hooks behind them."""
 
 UserCookie = Callable[[Context[Any], ServiceManager], Awaitable[str] | str]
 PostFunction = Callable[[HttpResponse | None], Awaitable[None]]
@@ -65,6 +68,9 @@ def use_sessions(
     a cookie that scripts can read. `user_cookie(ctx, services)` gives the text of one more such cookie.
 
     Refusals are 400, 401 or 403, or a redirection to `redirect_to`. `store` is the app's `Store` unless one is given.
+
+    Behind another one with the same store and the same `cookie`, it holds its own options against the session that is
+    there, and the outer one commits that.
     """
     check_store_given(store, "use_sessions")
     if user_cookie is not None and not cookie:
@@ -72,7 +78,7 @@ def use_sessions(
     options = _Options(
         store, cookie, required, cookie if create is None else create, csrf, user_id_type, user_cookie, redirect_to
     )
-    return HookDecorator(_UseSessions(options, user_finder(user, "use_sessions")))
+    return HookDecorator(HTTP, _UseSessions(options, user_finder(user, "use_sessions")))
 
 
 class _Options:
@@ -148,9 +154,16 @@ class _Request:
         self._sessions = sessions
         self._options = options
         self._find_user = find_user
+        self._user_cookie = options.user_cookie
+        self._protects = services.settings.csrf if options.csrf is None else options.csrf  # by CSRF tokens
 
     async def begin(self) -> HttpResponse | PostFunction | None:
-        """The refusal, or what commits the session in the end."""
+        """The refusal, or what commits the session in the end; nothing, where an outer hook does."""
+        in_use = self._ctx.request.scope.setdefault(_IN_USE, {})
+        outer = in_use.setdefault((id(self._sessions.store), self._options.cookie), self)
+        return await (self._read() if outer is self else self._go_on(outer))
+
+    async def _read(self) -> HttpResponse | PostFunction | None:
         token = self._cookie_token() if self._options.cookie else self._bearer_token()
         if isinstance(token, HttpResponse):
             return token
@@ -160,19 +173,47 @@ class _Request:
         session = await self._sessions.read(token)
         if session is None:
             return self._invalid(INVALID)
+        refusal = await self._check_csrf_token(session)
+        if refusal is not None:
+            return refusal
+        self._ctx.session = session
+        return await self._check_user(session) or self._end
+
+    async def _go_on(self, outer: _Request) -> HttpResponse | None:
+        """The refusal of the session that an outer hook has read or begun, and commits."""
+        session = check_session(self._ctx.session)
+        is_there = session is not None and not session.is_new and not session.is_destroyed
+        if self._options.required and not is_there:
+            return self._bad_request(NO_COOKIE if self._options.cookie else NO_HEADER)
+        if session is None:
+            self._ctx.session = self._sessions.create() if self._options.create else None
+        elif is_there:
+            refusal = None if outer._protects else await self._check_csrf_token(session)
+            refusal = refusal or await self._check_user(session)
+            if refusal is not None:
+                return refusal
+        outer._user_cookie = self._user_cookie or outer._user_cookie
+        outer._protects = self._protects or outer._protects
+        return None
+
+    async def _check_csrf_token(self, session: Session) -> HttpResponse | None:
         if self._needs_csrf_token() and not session.is_csrf_token(await self._csrf_token()):
             return HttpResponseForbidden(WRONG_CSRF)
-        self._ctx.session = session
-        if session.user_id is not None:
-            wanted = self._options.user_id_type
-            if wanted is not None and not isinstance(session.user_id, wanted):
-                raise TypeError(f"Invalid user ID type: {type(session.user_id).__name__}")
-            if self._find_user is not None:
-                self._ctx.user = await self._find_user(session, self._services)
-                if self._ctx.user is None:
-                    await session.destroy()
-                    return self._invalid(NO_USER)
-        return self._end
+        return None
+
+    async def _check_user(self, session: Session) -> HttpResponse | None:
+        """Set the user of a session that has one, or refuse."""
+        if session.user_id is None:
+            return None
+        wanted = self._options.user_id_type
+        if wanted is not None and not isinstance(session.user_id, wanted):
+            raise TypeError(f"Invalid user ID type: {type(session.user_id).__name__}")
+        if self._find_user is not None:
+            self._ctx.user = await self._find_user(session, self._services)
+            if self._ctx.user is None:
+                await session.destroy()
+                return self._invalid(NO_USER)
+        return None
 
     async def _end(self, response: HttpResponse | None) -> None:
         session = check_session(self._ctx.session)
@@ -211,11 +252,6 @@ class _Request:
     def _needs_csrf_token(self) -> bool:
         return self._options.cookie and self._protects and self._ctx.request.method not in _SAFE
 
-    @property
-    def _protects(self) -> bool:
-        """Whether CSRF tokens are asked for."""
-        return self._settings.csrf if self._options.csrf is None else self._options.csrf
-
     async def _csrf_token(self) -> str:
         headers = self._ctx.request.headers
         given: Any = headers.get("x-csrf-token") or headers.get("x-xsrf-token")
@@ -250,8 +286,8 @@ class _Request:
         self._set_cookie(response, settings.session_cookie_name, session.token, expires=expires, http_only=True)
         if self._protects:
             self._set_cookie(response, settings.csrf_cookie_name, session.csrf_token, expires=expires)
-        if self._options.user_cookie is not None:
-            text = self._options.user_cookie(self._ctx, self._services)
+        if self._user_cookie is not None:
+            text = self._user_cookie(self._ctx, self._services)
             if inspect.isawaitable(text):
                 text = await text
             self._set_cookie(response, USER_COOKIE, text, expires=expires)
@@ -259,7 +295,7 @@ class _Request:
     def _remove_cookies(self, response: HttpResponse) -> None:
         settings = self._settings
         names = [settings.session_cookie_name, settings.csrf_cookie_name]
-        if self._options.user_cookie is not None:
+        if self._user_cookie is not None:
             names.append(USER_COOKIE)
         for name in names:
             self._set_cookie(response, name, "", max_age=0, http_only=name == settings.session_cookie_name)

@@ -13,9 +13,11 @@ from whinny.framework import (
     Schema,
     SchemaValidator,
     ServiceManager,
+    refuse_uncalled,
     schema_for,
 )
 from whinny.http.context import Context
+from whinny.http.decorators import HTTP
 from whinny.http.response import HttpResponseBadRequest
 
 SchemaOrFunction = Schema | Callable[[Any], Schema]
@@ -40,7 +42,7 @@ def validate_body(
     `use_defaults` fills in what is missing and has a `default`, `remove_additional` drops the properties that
     `"additionalProperties": False` would refuse. The fields of a form are texts: they need `coerce_types`.
     """
-    return HookDecorator(_BodyValidation("body", schema, coerce_types, use_defaults, remove_additional))
+    return HookDecorator(HTTP, _BodyValidation("body", schema, coerce_types, use_defaults, remove_additional))
 
 
 def validate_query(
@@ -55,7 +57,7 @@ def validate_query(
     All of them are texts, so types are coerced unless `coerce_types` is off; `ctx.query` has what came out. A parameter
     that is there several times is a list, and so is one whose property has the type `array`.
     """
-    return HookDecorator(_PartValidation("query", schema, coerce_types, use_defaults, remove_additional))
+    return HookDecorator(HTTP, _PartValidation("query", schema, coerce_types, use_defaults, remove_additional))
 
 
 def validate_headers(
@@ -69,7 +71,7 @@ def validate_headers(
 
     Types are coerced unless `coerce_types` is off; `ctx.headers` has what came out.
     """
-    return HookDecorator(_HeadersValidation("headers", schema, coerce_types, use_defaults, remove_additional))
+    return HookDecorator(HTTP, _HeadersValidation("headers", schema, coerce_types, use_defaults, remove_additional))
 
 
 def validate_cookies(
@@ -83,7 +85,7 @@ def validate_cookies(
 
     Types are coerced unless `coerce_types` is off; `ctx.cookies` has what came out.
     """
-    return HookDecorator(_PartValidation("cookies", schema, coerce_types, use_defaults, remove_additional))
+    return HookDecorator(HTTP, _PartValidation("cookies", schema, coerce_types, use_defaults, remove_additional))
 
 
 def validate_path_params(
@@ -97,7 +99,7 @@ def validate_path_params(
 
     Types are coerced unless `coerce_types` is off; `ctx.path_params` has what came out.
     """
-    return HookDecorator(_PathValidation("path_params", schema, coerce_types, use_defaults, remove_additional))
+    return HookDecorator(HTTP, _PathValidation("path_params", schema, coerce_types, use_defaults, remove_additional))
 
 
 class _Validation(ControllerHook):
@@ -109,6 +111,7 @@ class _Validation(ControllerHook):
         self, part: str, schema: SchemaOrFunction, coerce_types: bool, use_defaults: bool, remove_additional: bool
     ) -> None:
         self.__qualname__ = f"validate_{part}"
+        refuse_uncalled(schema, f"{self.__qualname__}(…)")
         self._part = part
         self._schema = schema
         self._switches = {

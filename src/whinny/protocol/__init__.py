@@ -1,9 +1,8 @@
 """Socket.IO v5 packets and their codec. No I/O."""
 
 from whinny.protocol.decoder import Decoder, EventDecoder
-from whinny.protocol.encoder import encode
+from whinny.protocol.encoder import encode, encode_value
 from whinny.protocol.json import decode as decode_json
-from whinny.protocol.json import encode as encode_json
 from whinny.protocol.packet import (
     RESERVED_EVENTS,
     Ack,
@@ -30,7 +29,7 @@ __all__ = [
     "check_event_name",
     "decode_json",
     "encode",
-    "encode_json",
+    "encode_value",
     "plain",
     "sendable",
 ]

@@ -1,11 +1,12 @@
 """Binary values in a packet's data: taken out with placeholders left behind, and put back.
 
 `bytes`, `bytearray` and `memoryview` count as binary, wherever they stand in lists, tuples, dicts and in the objects
-that msgspec can turn into those (Struct, dataclass, …).
+that msgspec can turn into those (Struct, dataclass, …). Where there is no packet to attach them to, they become text.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -33,6 +34,14 @@ def extract(data: list[Any] | dict[str, Any]) -> tuple[Any, list[bytes]]:
         raise EncodeError("the data is nested too deeply, or contains itself") from error
 
 
+def inline(value: Any) -> Any:
+    """A value as `extract` prepares it, but with its binary values as base64 text. Raises EncodeError."""
+    try:
+        return value if is_plain((value,)) else _extract(value, None)
+    except RecursionError as error:
+        raise EncodeError("the data is nested too deeply, or contains itself") from error
+
+
 def is_plain(value: dict[str, Any] | Sequence[Any]) -> bool:
     """Whether a list, tuple or dict is of JSON's own types through and through: there is nothing to take out then."""
     for item in value.values() if type(value) is dict else value:
@@ -42,7 +51,7 @@ def is_plain(value: dict[str, Any] | Sequence[Any]) -> bool:
     return True
 
 
-def _extract(value: Any, attachments: list[bytes]) -> Any:
+def _extract(value: Any, attachments: list[bytes] | None) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
@@ -61,6 +70,8 @@ def _extract(value: Any, attachments: list[bytes]) -> Any:
         items = [item if type(item) in _PLAIN else _extract(item, attachments) for item in value]
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
     if isinstance(value, BINARY_TYPES):
+        if attachments is None:
+            return b64encode(bytes(value)).decode()
         attachments.append(bytes(value))
         return {"_placeholder": True, "num": len(attachments) - 1}
     if isinstance(value, (str, int, float)) and not isinstance(value, Enum):

@@ -1,10 +1,12 @@
-"""Packets to Engine.IO messages: one text, and for binary data one message more for each attachment."""
+"""Packets to Engine.IO messages: one text, and for binary data one message more for each attachment. Values to JSON."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from whinny.errors import EncodeError
 from whinny.protocol import json
-from whinny.protocol.binary import extract
+from whinny.protocol.binary import extract, inline
 from whinny.protocol.packet import Ack, Connect, ConnectError, Disconnect, Event, Packet
 
 
@@ -29,6 +31,11 @@ def encode(packet: Packet, max_attachments: int = 10) -> list[str | bytes]:
     namespace = "" if packet.namespace == "/" else packet.namespace + ","
     ack_id = "" if packet.id is None else packet.id
     return [f"{kind}{namespace}{ack_id}{json.encode(data)}", *attachments]
+
+
+def encode_value(value: Any) -> str:
+    """A value by itself as JSON: as in a packet, but with binary values as base64 text. Raises EncodeError."""
+    return json.encode(inline(value))
 
 
 def _encode_control(packet: Packet) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from whinny.errors import ConfigurationError
+from whinny.framework import shown
 from whinny.sessions.session import Session
 from whinny.sessions.store import Store
 
@@ -15,7 +16,7 @@ def check_store_given(store: object, where: str) -> None:
         return
     if callable(store) and not (isinstance(store, type) and issubclass(store, Store)):
         raise ConfigurationError(f"{where} is called before it is used: write @{where}() above a method or a class.")
-    raise ConfigurationError(f"{where} needs a Store object, such as MemoryStore(), not {store!r}.")
+    raise ConfigurationError(f"{where} needs a Store object, such as MemoryStore(), not {shown(store)}.")
 
 
 def check_session(session: Any) -> Session | None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from whinny.errors import ConfigurationError
-from whinny.framework import ServiceManager, count_positional
+from whinny.framework import ServiceManager, count_positional, shown
 
 if TYPE_CHECKING:
     from whinny.sessions.session import Session
@@ -24,7 +24,9 @@ def user_finder(user: FindUser | None, where: str) -> UserFinder | None:
         return None
     takes = count_positional(user, 2) if callable(user) else None
     if not takes:
-        raise ConfigurationError(f"The user of {where} must be a function of (id) or (id, services), not {user!r}.")
+        raise ConfigurationError(
+            f"The user of {where} must be a function of (id) or (id, services), not {shown(user)}."
+        )
 
     async def find(session: Session, services: ServiceManager) -> Any:
         found = user(session.user_id, services) if takes == 2 else user(session.user_id)

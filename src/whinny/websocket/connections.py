@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from whinny.errors import ConfigurationError
-from whinny.framework import ControllerNode, Run, count_positional, kind, waits
+from whinny.framework import ControllerNode, Run, check_order, count_positional, kind, waits
 from whinny.server import Pending, Socket
 from whinny.types import DisconnectReason
 from whinny.websocket.context import WebsocketContext
@@ -124,15 +124,18 @@ class _Begun:
 
 def _methods(tree: ControllerNode, name: str, takes: tuple[str, ...]) -> list[_Method]:
     """These methods of all controllers, each controller once; one may leave out what it does not need."""
+    second = takes[1] if len(takes) > 1 else ""
+    listed = ", ".join(("self", *takes))
     found: list[_Method] = []
     for controller in {id(node.controller): node.controller for node in tree.walk()}.values():
         method: Callable[..., Any] | None = getattr(controller, name, None)
         if method is None:
             continue
+        where = f"{type(controller).__name__}.{name}"
         count = count_positional(method, len(takes)) if callable(method) else None
         if count is None:
-            listed = ", ".join(("self", *takes))
-            raise ConfigurationError(f"{type(controller).__name__}.{name} must be a method that takes ({listed}).")
+            raise ConfigurationError(f"{where} must be a method that takes ({listed}).")
+        check_order(method, WebsocketContext, second, type(controller), where, f"it must take ({listed})")
         found.append(_Method(controller, name, method if count == len(takes) else _shortened(method, count)))
     return found
 

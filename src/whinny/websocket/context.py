@@ -36,6 +36,7 @@ class WebsocketContext(Generic[User]):
     """
 
     __slots__ = (
+        "_http_hook_error",  # there when an HTTP hook has raised
         "_message_id",
         "_state",
         "args",
@@ -45,12 +46,15 @@ class WebsocketContext(Generic[User]):
         "event_name",
         "payload",
         "session",
+        "session_in_use",  # what `use_websocket_sessions` leaves for another one behind it
         "socket",
         "user",
     )
 
     socket: SocketLike
     user: User | None
+    _http_hook_error: tuple[Exception, str]
+    session_in_use: Any
 
     def __init__(
         self,

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whinny.cluster import check_namespace
 from whinny.errors import ConfigurationError
-from whinny.framework import SubController, controller_tree, count_positional, services_of
+from whinny.framework import SubController, controller_tree, count_positional, mark_of, services_of, shown
 from whinny.server import ServerOptions
 from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
-from whinny.websocket.decorators import EVENT
 from whinny.websocket.dispatch import Dispatcher
 from whinny.websocket.ws_server import WsServer
 
@@ -44,8 +43,11 @@ class SocketIOController:
         """Raises ConfigurationError when an event's method has the name of something that every root has."""
         super().__init_subclass__(**more)
         for name in vars(SocketIOController):
-            if hasattr(inspect.getattr_static(cls, name), EVENT):
-                raise ConfigurationError(f"{cls.__name__}.{name} handles an event, but {name} is what every root has.")
+            mark = mark_of(inspect.getattr_static(cls, name))
+            if mark is not None:
+                raise ConfigurationError(
+                    f"{cls.__name__}.{name} has {mark.decorator}, but {name} is what every root has."
+                )
 
     @property
     def services(self) -> ServiceManager:
@@ -70,18 +72,18 @@ class SocketIOController:
         """
         cls = type(self)
         if http is not None and (not callable(http) or inspect.isclass(http)):
-            raise ConfigurationError(f"{cls.__name__}.attach needs an ASGI app, not {http!r}.")
+            raise ConfigurationError(f"{cls.__name__}.attach needs an ASGI app, not {shown(http)}.")
         services = services_of(self)
         if services.get(cls) is not self:
             raise ConfigurationError(
                 f"This {cls.__name__} is not the one of its manager: services.get({cls.__name__})."
             )
         if not isinstance(self.options, ServerOptions):
-            raise ConfigurationError(f"{cls.__name__}.options must be ServerOptions(…), not {self.options!r}.")
+            raise ConfigurationError(f"{cls.__name__}.options must be ServerOptions(…), not {shown(self.options)}.")
         if not callable(self.handle_error) or count_positional(self.handle_error, 2) != 2:
             raise ConfigurationError(f"{cls.__name__}.handle_error must be a method that takes (self, error, ctx).")
         if not isinstance(self.namespace, str):
-            raise ConfigurationError(f"{cls.__name__}.namespace must be a text, not {self.namespace!r}.")
+            raise ConfigurationError(f"{cls.__name__}.namespace must be a text, not {shown(self.namespace)}.")
         name = check_namespace(self.namespace)
         handler = Dispatcher(self, controller_tree(self, services, ROOT_ONLY), services)
         ws_server = services.get(WsServer)

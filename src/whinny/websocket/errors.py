@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from whinny.errors import ConnectionRefused
 from whinny.framework import ErrorHandler, Responses, find_services, render_error
+from whinny.websocket.http_hooks import answer_of_http_hook
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse, WebsocketResponse
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class WebsocketErrorHandler(ErrorHandler["WebsocketContext[Any]", AnyResponse]):
 
     def __init__(self, root: SocketIOController, settings: Settings) -> None:
         super().__init__(root, settings, RESPONSES, _render, log)
+
+    def own_answer(self, error: Exception, ctx: WebsocketContext[Any]) -> AnyResponse | None:
+        """That of an HTTPException which an HTTP hook has raised."""
+        return answer_of_http_hook(error, ctx)
 
     def refusal(self, error: Exception, ctx: WebsocketContext[Any]) -> ConnectionRefused:
         """What a client hears of an error of `on_connection`."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from whinny.errors import ConfigurationError
 from whinny.framework import (
@@ -13,21 +12,19 @@ from whinny.framework import (
     ControllerMethod,
     ControllerNode,
     Converter,
+    Taken,
     converter_for,
     marked_methods,
-    resolve,
-    signature_of,
+    taken_by,
     waits,
 )
 from whinny.protocol import RESERVED_EVENTS, EventDecoder
 from whinny.websocket.context import WebsocketContext
-from whinny.websocket.decorators import EVENT
+from whinny.websocket.decorators import EVENTS
 from whinny.websocket.typed import call_with_typed, event_decoder
 from whinny.websocket.validation import refuse_payload
 
 Caller = Callable[[WebsocketContext[Any]], Any]
-
-_RULE: Final = "it must take (self), (self, ctx) or (self, ctx, payload, *more)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ def routes_of(tree: ControllerNode) -> tuple[Route, ...]:
     """All routes under a root. Raises ConfigurationError that names class and method."""
     routes: dict[str, Route] = {}
     for node in tree.walk():
-        for method in marked_methods(node.controller, EVENT, "event_name"):
+        for method in marked_methods(node, EVENTS):
             route = _route(node, method)
             if (other := routes.get(route.event_name)) is not None:
                 raise ConfigurationError(
@@ -76,8 +73,9 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
     if method.name in ("on_connection", "on_disconnect"):
         raise ConfigurationError(f"{method.where} handles an event, but its name is that of what runs for each client.")
     hooks = (*node.hooks, *method.hooks)
-    call, payload = _caller(method.function, type(node.controller), method.where)
-    decode = event_decoder(event, payload) if not hooks else None
+    taken = taken_by(method.function, EVENTS, type(node.controller), method.where)
+    call = _caller(method, taken)
+    decode = event_decoder(event, taken.declared) if not hooks else None
     if decode is not None:
         call = call_with_typed(method.function, call)
     return Route(
@@ -87,32 +85,21 @@ def _route(node: ControllerNode, method: ControllerMethod) -> Route:
         method_name=method.name,
         hooks=hooks,
         call=call,
-        payload=payload,
+        payload=taken.declared,
         waits=any(waits(function) for function in (method.function, *(hook.function for hook in hooks))),
         decode=decode,
     )
 
 
-def _caller(method: Callable[..., Any], owner: type, where: str) -> tuple[Caller, Any]:
-    """What calls the method with what it takes of an event, and the type that it declares for the payload."""
-    signature = signature_of(method)
-    parameters = list(signature.parameters.values()) if signature is not None else []
-    more = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
-    named = parameters[:-1] if more else parameters
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if signature is None or len(named) > 2 or (more and len(named) != 2) or any(x.kind not in plain for x in named):
-        shown = signature if signature is not None else signature_of(getattr(method, "__func__", method))
-        raise ConfigurationError(f"{where} takes {shown}: {_RULE}.")
-    if named and named[0].name == "payload":
-        raise ConfigurationError(f"{where} takes the payload first, where the context comes: {_RULE}.")
-    if not named:
-        return lambda ctx: method(), Any
-    if len(named) == 1:
-        return method, Any
-    parameter = named[1]
-    declared = Any if parameter.annotation is parameter.empty else resolve(parameter.annotation, method, owner, where)
-    caller = _call_with_payload(method, more, converter_for(declared, where))
-    return caller if parameter.default is parameter.empty else _unless_missing(caller, method), declared
+def _caller(method: ControllerMethod, taken: Taken) -> Caller:
+    """What calls the method with what it takes of an event."""
+    function = method.function
+    if not taken.context:
+        return lambda ctx: function()
+    if not taken.data:
+        return function
+    caller = _call_with_payload(function, taken.more, converter_for(taken.declared, method.where))
+    return _unless_missing(caller, function) if taken.optional else caller
 
 
 def _call_with_payload(method: Callable[..., Any], more: bool, convert: Converter | None) -> Caller:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from whinny.errors import ConnectionRefused, SessionDestroyed
@@ -20,6 +21,7 @@ from whinny.sessions import (
 )
 from whinny.sessions.refusals import INVALID, NO_BEARER, NO_TOKEN, NO_USER, WRONG_CSRF, bearer_token
 from whinny.sessions.refusals import cookie as cookie_in
+from whinny.websocket.decorators import EVENTS
 from whinny.websocket.response import AnyResponse, WebsocketErrorResponse
 from whinny.websocket.socket_sessions import FROM_COOKIE, SocketSessions
 
@@ -43,9 +45,21 @@ def use_websocket_sessions(
 
     Whom it refuses reads `{"code": "invalid_request" or "invalid_token", "description": …}`. A commit that fails is
     answered as any error of the event is.
+
+    Behind another one with the same store, it holds its own options against the session that is there, and the outer
+    one commits that.
     """
     check_store_given(store, "use_websocket_sessions")
-    return HookDecorator(_UseWebsocketSessions(store, create, required, user_finder(user, "use_websocket_sessions")))
+    find_user = user_finder(user, "use_websocket_sessions")
+    return HookDecorator(EVENTS, _UseWebsocketSessions(store, create, required, find_user))
+
+
+@dataclass(slots=True)
+class _InUse:
+    """Where an event's session is from, and the new one that it has begun."""
+
+    sessions: Sessions
+    begun: Session | None = None
 
 
 class _UseWebsocketSessions(ControllerHook):
@@ -71,8 +85,11 @@ class _UseWebsocketSessions(ControllerHook):
         sockets = services.get(SocketSessions)
         sessions = sockets.of(self._store)
         socket = ctx.socket
+        in_use: _InUse | None = getattr(ctx, "session_in_use", None)
+        if in_use is not None and in_use.sessions is sessions:
+            return await self._go_on(ctx, in_use, services)
+        in_use = ctx.session_in_use = _InUse(sessions)
         token = sockets.token(socket)
-        begun: Session | None = None
         session: Session | None = None
         if token is not None:
             session = await sessions.read(token)
@@ -84,14 +101,14 @@ class _UseWebsocketSessions(ControllerHook):
         elif self._required:
             return _refusal("invalid_request", NO_TOKEN)
         elif self._create:
-            session = begun = sockets.begin(socket, sessions)
+            session = in_use.begun = sockets.begin(socket, sessions)
         ctx.session = session
         try:
             if session is not None and not await self._find_user(ctx, session, services):
                 return _refusal("invalid_token", NO_USER)
         except BaseException:
-            if begun is not None:
-                sockets.end(socket, begun)
+            if in_use.begun is not None:
+                sockets.end(socket, in_use.begun)
             raise
         sockets.enter_event(socket)
 
@@ -101,11 +118,26 @@ class _UseWebsocketSessions(ControllerHook):
                 if session is not None and not session.is_destroyed and not _is_internal(response):
                     await sockets.commit(socket, session, sessions)
             finally:
-                if begun is not None:
-                    sockets.end(socket, begun)
+                if in_use.begun is not None:
+                    sockets.end(socket, in_use.begun)
                 sockets.leave_event(socket)
 
         return commit
+
+    async def _go_on(
+        self, ctx: WebsocketContext[Any], in_use: _InUse, services: ServiceManager
+    ) -> WebsocketErrorResponse | None:
+        """The refusal of the session that an outer hook has read or begun, and commits."""
+        session = check_session(ctx.session)
+        is_there = session is not None and not session.is_new and not session.is_destroyed
+        if self._required and not is_there:
+            return _refusal("invalid_request", NO_TOKEN)
+        if session is None and self._create:
+            in_use.begun = in_use.begun or services.get(SocketSessions).begin(ctx.socket, in_use.sessions)
+            ctx.session = in_use.begun
+        elif session is not None and is_there and not await self._find_user(ctx, session, services):
+            return _refusal("invalid_token", NO_USER)
+        return None
 
     async def _find_user(self, ctx: WebsocketContext[Any], session: Session, services: ServiceManager) -> bool:
         """Set the user of a session that has one. False when there is no such user: the session is then destroyed."""

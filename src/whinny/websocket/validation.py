@@ -13,9 +13,11 @@ from whinny.framework import (
     Schema,
     SchemaValidator,
     ServiceManager,
+    refuse_uncalled,
     schema_for,
 )
 from whinny.websocket.context import WebsocketContext
+from whinny.websocket.decorators import EVENTS
 from whinny.websocket.response import WebsocketErrorResponse
 
 
@@ -41,12 +43,13 @@ def validate_payload(
     due, `use_defaults` fills in what is missing and has a `default`, `remove_additional` drops the properties that
     `"additionalProperties": False` would refuse.
     """
+    refuse_uncalled(schema, "validate_payload(…)")
     switches = {
         "coerce_types": coerce_types,
         "use_defaults": use_defaults,
         "remove_additional": remove_additional,
     }
-    return HookDecorator(_PayloadValidation(schema, switches))
+    return HookDecorator(EVENTS, _PayloadValidation(schema, switches))
 
 
 class _PayloadValidation(ControllerHook):
