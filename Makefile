@@ -10,7 +10,7 @@ demo:
 
 test:
 	@PYTHON=$(PYTHON) scripts/setup test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 bench:
 	@PYTHON=$(PYTHON) scripts/setup bench

@@ -1,6 +1,8 @@
-"""The event loop of the tests that need a running one."""
+"""The event loop of the tests that need a running one, and what keeps all tests fast."""
 
 from __future__ import annotations
+
+import gc
 
 import pytest
 
@@ -8,3 +10,9 @@ import pytest
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def pytest_collection_finish() -> None:
+    """Have no garbage collection look again at the thousands of tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
