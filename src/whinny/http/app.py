@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -15,7 +15,7 @@ from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 
 from whinny.errors import ConfigurationError
-from whinny.framework import ServiceManager, controller_tree, count_positional
+from whinny.framework import ServiceManager, check_error_handler, controller_tree, shown
 from whinny.http.context import Context
 from whinny.http.dispatch import Dispatcher, HttpPipeline
 from whinny.http.errors import RESPONSES, HttpErrorHandler, render_http_error, with_page
@@ -59,27 +59,23 @@ def create_app(
     Raises ConfigurationError when something is wrong with a controller, naming it.
     """
     if not isinstance(root, type):
-        raise ConfigurationError(f"create_app needs the class of the root controller, not an object: {root!r}.")
+        raise ConfigurationError(f"create_app needs the class of the root controller, not an object: {shown(root)}.")
     if services is not None and not isinstance(services, ServiceManager):
-        raise ConfigurationError(f"create_app needs an object of ServiceManager, ServiceManager(), not {services!r}.")
+        raise ConfigurationError(
+            f"create_app needs an object of ServiceManager, ServiceManager(), not {shown(services)}."
+        )
     if max_body_size is not None and (not isinstance(max_body_size, int) or max_body_size < 0):
-        raise ConfigurationError(f"max_body_size must be a number of bytes, or None, not {max_body_size!r}.")
+        raise ConfigurationError(f"max_body_size must be a number of bytes, or None, not {shown(max_body_size)}.")
     if services is None:
         services = ServiceManager()
     controller: object = services.get(root)
-    _check_handle_error(controller)
+    if hasattr(controller, "handle_error"):
+        check_error_handler(controller)
     errors = HttpErrorHandler(controller, services.settings)
     pipeline: HttpPipeline = HttpPipeline(services, RESPONSES, errors)
     routes = routes_of(controller_tree(controller, services, ROOT_ONLY))
     routed = [_starlette_route(route, routes, Dispatcher(route, pipeline, max_body_size)) for route in routes]
     return _App(services, routed, middleware)
-
-
-def _check_handle_error(controller: object) -> None:
-    handle: Any = getattr(controller, "handle_error", None)
-    if hasattr(controller, "handle_error") and (not callable(handle) or count_positional(handle, 2) != 2):
-        name = type(controller).__name__
-        raise ConfigurationError(f"{name}.handle_error must be a method that takes (self, error, ctx).")
 
 
 def _starlette_route(route: Route, routes: Sequence[Route], dispatcher: Dispatcher) -> StarletteRoute:
