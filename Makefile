@@ -1,16 +1,17 @@
 # demo, test and bench work from a bare clone; see scripts/setup for what they install.
 PYTHON ?= python3
+PORT := 3001
 BIN := .venv/bin
 
 .PHONY: demo test bench check format
 
 demo:
 	@PYTHON=$(PYTHON) scripts/setup demo
-	$(BIN)/whinny run examples.products.app:app --host 127.0.0.1 --port 3001
+	$(BIN)/whinny run examples.products.app:app --host 127.0.0.1 --port $(PORT)
 
 test:
 	@PYTHON=$(PYTHON) scripts/setup test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 bench:
 	@PYTHON=$(PYTHON) scripts/setup bench

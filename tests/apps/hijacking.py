@@ -115,8 +115,10 @@ class Witness:
 
     async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        query = parse_qs(scope["query_string"].decode())
         seen: dict[str, Any] = {
-            "transport": parse_qs(scope["query_string"].decode())["transport"][0],
+            "transport": query["transport"][0],
+            "handshake": "sid" not in query,
             "websocket": scope["type"] == "websocket",
             "origin": headers.get("origin"),
             "cookie": headers.get("cookie", ""),

@@ -443,4 +443,4 @@ def build(options: ServerOptions) -> ASGIApp:
 
 app = build(ServerOptions())
 large = build(ServerOptions(max_http_buffer_size=2_000_000))
-restless = build(ServerOptions(ping_interval=0.3, ping_timeout=0.5, connect_timeout=1.0))
+restless = build(ServerOptions(ping_interval=0.3, ping_timeout=1.5, connect_timeout=1.0))

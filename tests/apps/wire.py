@@ -22,7 +22,7 @@ from whinny import (
 
 HASTY = ServerOptions(
     ping_interval=0.3,
-    ping_timeout=0.2,
+    ping_timeout=0.6,
     upgrade_timeout=1.0,
     connect_timeout=0.4,
     max_http_buffer_size=1_000_000,

@@ -167,9 +167,9 @@ def test_a_page_of_an_allowed_origin_needs_the_csrf_token(
         of_another = other.cookies["XSRF-TOKEN"]
     for auth in ({}, {"csrfToken": of_another}, {"csrfToken": ""}, {"csrfToken": None}):
         assert scene.connect(scene.foreign, transport, auth) == NO_CSRF_TOKEN
-    arrived = [each["status"] for each in scene.arrived(transport)]
-    assert arrived[0] == (101 if transport == "websocket" else 200)
-    assert 403 not in arrived
+    # A poll that is on its way when the client leaves is answered with 400: so it is the handshakes that tell.
+    handshakes = [each["status"] for each in scene.arrived(transport) if each["handshake"]]
+    assert handshakes == [101 if transport == "websocket" else 200] * 4
 
     assert scene.connect(scene.foreign, transport, {"csrfToken": scene.cookie("XSRF-TOKEN")}) == SECRET
 

@@ -306,7 +306,7 @@ def test_handle_error_below_the_root_is_refused() -> None:
 
 
 def test_handle_error_takes_error_and_context() -> None:
-    for wrong in (lambda self, error: None, 3):
+    for wrong in (lambda self, error: None, lambda self, ctx, error: None, 3):
         words = "Root.handle_error must be a method that takes (self, error, ctx)."
         assert refusal(root(handle_error=wrong)) == words
 

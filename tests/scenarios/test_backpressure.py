@@ -263,7 +263,10 @@ async def test_a_flood_of_events_that_are_not_answered(by: Kind) -> None:
 @pytest.mark.parametrize("by", SERVERS)
 async def test_a_flood_of_events_that_are_answered(by: Kind) -> None:
     """A client that sends 100 MB of echoes and reads none is let go when the bound is reached, and delays nobody."""
-    with serve("apps.pressure:small", by=by) as server, SilentClient(server.url, "flooding", within=60) as flooding:
+    with (
+        serve("apps.impatient:small", by=by, env={"STALL_TIMEOUT": "2"}) as server,
+        SilentClient(server.url, "flooding", within=60) as flooding,
+    ):
         before = memory(server, "VmRSS")
         times: list[float] = []
         async with raw_client(server.url) as observer:

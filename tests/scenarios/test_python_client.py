@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Connect = Callable[..., Any]
 
+# The client reads no answer to what it posts, and aiohttp warns when one is not all there as it is let go.
+pytestmark = pytest.mark.filterwarnings("ignore:Unclosed connection:ResourceWarning")
+
 TRANSPORTS: dict[str, list[str] | None] = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": None}
 
 

@@ -213,6 +213,59 @@ async def test_the_first_connection_starts_the_server(diary: list[str]) -> None:
     assert diary == ["boot", "close"]
 
 
+class Slow:
+    """A service that takes a while to boot."""
+
+    diary = dependency(Diary)
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def boot(self) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+        self.diary.entries.append("boot")
+
+
+class SlowController(SocketIOController):
+    slow = dependency(Slow)
+
+
+async def test_a_client_that_leaves_during_the_boot_leaves_it_to_others(diary: list[str]) -> None:
+    """The first connection is cancelled; the second one waits for the same boot."""
+    app, slow = services.get(SlowController).attach(), services.get(Slow)
+    first, second = (asyncio.create_task(ask(app)) for _ in range(2))
+    await slow.begun.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    slow.go_on.set()
+    assert (await second)[0] == 200
+    assert diary == ["boot"]
+
+
+async def test_services_that_others_hold_stay_open(diary: list[str]) -> None:
+    """The end of the lifespan closes the connections, and leaves the services to who holds them."""
+    app = services.get(Controller).attach()
+    await services.hold("another app")
+    async with app.lifespan():
+        assert (await ask(app))[0] == 200
+    assert not app.server.engine.connections
+    assert diary == ["boot"]
+    await services.release("another app")
+    assert diary == ["boot", "close"]
+
+
+async def test_services_that_others_have_closed_are_booted_again(diary: list[str]) -> None:
+    """As when an HTTP app with the same manager has ended, and the next connection comes."""
+    app = services.get(Controller).attach()
+    for _ in range(2):
+        assert (await ask(app))[0] == 200
+        await services.close()
+    assert diary == ["boot", "close"] * 2
+
+
 async def test_a_failed_boot_fails_the_start() -> None:
     """The ASGI server is told why, and serves nothing."""
     host = Host(ServiceManager(Settings()).get(Broken).attach())

@@ -326,7 +326,7 @@ async def test_the_loop_runs_on_while_sqlite_waits(tmp_path: Path) -> None:
             await asyncio.sleep(0.01)
             longest = max(longest, time.monotonic() - began)
         assert not save.done()
-        assert longest < 0.3
+        assert longest < 2  # and not the five seconds that the write waits
         connection.rollback()
     await asyncio.wait_for(save, 5)
     engine.dispose()

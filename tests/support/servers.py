@@ -10,9 +10,10 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,12 +27,22 @@ Kind = Literal["whinny", "native", "uvicorn", "hypercorn"]
 NATIVE = "whinny.serving.uvicorn:WebSocketProtocol"
 
 
+_FIRST_PORT: Final = 10_000 + os.getpid() % 200 * 100
+_ports = cycle(range(_FIRST_PORT, _FIRST_PORT + 100))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is still free when a server is started on it.
+
+    It is of those that the system does not give out by itself, and tests that run at once, in processes of their own,
+    look for theirs in different places.
+    """
+    for port in islice(_ports, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"none of the ports from {_FIRST_PORT} on is free")
 
 
 def command(kind: Kind, app: str, port: int, args: Sequence[str]) -> list[str]:

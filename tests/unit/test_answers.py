@@ -98,7 +98,13 @@ async def test_a_hook_may_return_an_object_that_is_called() -> None:
 # what cannot be sent
 
 
-UNSENDABLE = [object(), [{"deep": {1, object()}}], [b"x"] * 11, {(1, 2): 3}, type]
+UNSENDABLE = {
+    "an object": object(),
+    "a deep one": [{"deep": {1, object()}}],
+    "much binary": [b"x"] * 11,
+    "a tuple as a key": {(1, 2): 3},
+    "a class": type,
+}
 
 
 def posted(value: Any, received: list[Any], *, later: bool) -> type[SocketIOController]:
@@ -138,7 +144,7 @@ def posted(value: Any, received: list[Any], *, later: bool) -> type[SocketIOCont
 
 @pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("event", ["ok", "error", "from a hook"])
-@pytest.mark.parametrize("value", UNSENDABLE, ids=str)
+@pytest.mark.parametrize("value", UNSENDABLE.values(), ids=UNSENDABLE)
 @in_fake_time
 async def test_post_functions_are_told_of_an_answer_that_cannot_be_sent(value: Any, event: str, later: bool) -> None:
     """They hear of the error that the client gets, with the exception, and not of a success that nobody sees."""

@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from whinny import ConfigurationError, Server, ServerOptions
+from whinny import ConfigurationError, Server, ServerOptions, ServiceManager, Settings
 from whinny.serving import Lifecycle, SocketIOApp
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def nothing() -> None:
-    return None
-
-
 def make_app(**options: Any) -> SocketIOApp:
     server = Server(ServerOptions(**options))
-    return SocketIOApp(server, Lifecycle(server, nothing, nothing))
+    return SocketIOApp(server, Lifecycle(server, ServiceManager(Settings())))
 
 
 def get(app: SocketIOApp, path: str, root: str = "") -> tuple[int, bytes]:

@@ -459,7 +459,16 @@ def test_what_hears_of_connections_is_a_method(name: str, value: Any) -> None:
     assert refusal(on_method(sub_controllers=(inner,))) == f"Inner.{name} must be a method that takes {takes}."
 
 
-@pytest.mark.parametrize("value", [5, lambda self: None, lambda self, error: None, lambda self, error, ctx, more: None])
+WRONG_HANDLERS = [
+    5,
+    lambda self: None,
+    lambda self, error: None,
+    lambda self, error, ctx, more: None,
+    lambda self, ctx, error: None,
+]
+
+
+@pytest.mark.parametrize("value", WRONG_HANDLERS, ids=range(5))
 def test_handle_error_takes_the_error_and_the_context(value: Any) -> None:
     """It needs both, so a method that takes less is a mistake."""
     assert refusal(on_method(handle_error=value)) == "Root.handle_error must be a method that takes (self, error, ctx)."

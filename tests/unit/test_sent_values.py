@@ -295,7 +295,11 @@ class Unwilling(pydantic.BaseModel):
         raise LookupError("no")
 
 
-@pytest.mark.parametrize("value", [circle_of_models(), circle_of_dataclasses(), Photo, Order, Unwilling()], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [circle_of_models(), circle_of_dataclasses(), Photo, Order, Unwilling()],
+    ids=["circle of models", "circle of dataclasses", "class of models", "class of dataclasses", "unwilling"],
+)
 @in_fake_time
 async def test_models_that_cannot_be_sent(value: Any) -> None:
     """Those that contain themselves, fail, or are classes, are errors where they are emitted or answered."""

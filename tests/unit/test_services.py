@@ -531,23 +531,25 @@ async def test_a_failed_boot_closes_what_was_booted(log: list[str]) -> None:
     assert len(log) == 6
 
 
-async def test_a_boot_that_is_cancelled_closes_what_was_booted(log: list[str]) -> None:
-    """A start that is given up leaves nothing open."""
+async def test_a_boot_goes_on_when_who_asked_for_it_leaves(log: list[str]) -> None:
+    """Others wait for the same boot, which neither fails for them nor begins anew."""
 
-    class Endless(Noted):
-        cache = dependency(Cache)
+    class Slow(Noted):
+        driver = dependency(Driver)
 
         async def boot(self) -> None:  # type: ignore[override]
-            await asyncio.Event().wait()
+            await asyncio.sleep(0.01)
+            self.log.append("boot Slow")
 
     services = manager()
-    services.get(Endless)
-    booting = asyncio.ensure_future(services.boot())
+    services.get(Slow)
+    first, second = (asyncio.ensure_future(services.boot()) for _ in range(2))
     await asyncio.sleep(0)
-    booting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await booting
-    assert log[3:] == ["close Cache", "close Database", "close Driver"]
+    first.cancel()
+    await second
+    assert first.cancelled()
+    assert log == ["boot Driver", "boot Slow"]
+    assert services.booted
 
 
 async def test_one_that_cannot_be_closed_keeps_no_other_open(log: list[str], caplog: pytest.LogCaptureFixture) -> None:
@@ -756,27 +758,130 @@ async def test_who_boots_at_once_boots_once(log: list[str]) -> None:
     assert log[4:] == ["close Cache", "close Database", "close Slow", "close Driver"]
 
 
-async def test_after_a_boot_that_failed_the_next_in_turn_boots(log: list[str]) -> None:
-    """Of two that boot at once, the first gets the error, and the second begins anew."""
-    attempts: list[None] = []
+class Fickle(Noted):
+    """Boots when it is asked a second time."""
 
-    class Second(Noted):
-        driver = dependency(Driver)
+    driver = dependency(Driver)
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def boot(self) -> None:  # type: ignore[override]
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.asked == 1:
+            raise LookupError("no boot")
+        self.log.append("boot Fickle")
+
+
+async def test_after_a_boot_that_failed_the_next_one_boots(log: list[str]) -> None:
+    """All who waited for the boot get its error, and who comes after it begins anew."""
+    services = manager()
+    services.get(Fickle)
+    results = await asyncio.gather(services.boot(), services.boot(), return_exceptions=True)
+    assert [type(result) for result in results] == [LookupError] * 2
+    assert log == ["boot Driver", "close Driver"]
+    assert not services.booted
+    await services.boot()
+    assert log[2:] == ["boot Driver", "boot Fickle"]
+    await services.close()
+
+
+async def test_a_newcomer_that_fails_closes_nothing_that_is_in_use(log: list[str]) -> None:
+    """What was booted before stays, what came with the newcomer is closed again, and the next boot boots both."""
+    services = manager()
+    services.get(Cache)
+    await services.boot()
+    log.clear()
+
+    class Late(Fickle):
+        driver = dependency(FakeDriver)
+
+    with pytest.raises(LookupError):
+        await services.ready(Late)
+    assert log == ["boot FakeDriver", "close FakeDriver"]
+    assert services.booted
+    assert await services.ready(Late) is services.get(Late)
+    assert log[2:] == ["boot FakeDriver", "boot Fickle"]
+
+
+async def test_all_who_want_a_newcomer_get_it_booted(log: list[str]) -> None:
+    """However many ask while it boots."""
+    services = manager()
+    await services.boot()
+
+    class Late(Noted):
+        ready = False
 
         async def boot(self) -> None:  # type: ignore[override]
-            attempts.append(None)
             await asyncio.sleep(0)
-            if len(attempts) == 1:
-                raise LookupError
-            self.log.append("boot Second")
+            self.ready = True
+
+    found = await asyncio.gather(*(services.ready(Late) for _ in range(3)))
+    assert [late.ready for late in found] == [True] * 3
+
+
+async def test_services_stay_open_until_the_last_holder_has_left(log: list[str]) -> None:
+    """Who holds them twice is one holder; whoever booted them without holding them keeps nothing open."""
+    services = manager()
+    services.get(Driver)
+    await services.boot()
+    for holder in ("a", "b", "b"):
+        await services.hold(holder)
+    await services.release("a")
+    await services.release("nobody")
+    assert log == ["boot Driver"]
+    await services.release("b")
+    assert log == ["boot Driver", "close Driver"]
+
+
+async def test_a_holder_that_could_not_boot_holds_nothing(log: list[str]) -> None:
+    services = manager()
+    services.get(Fickle)
+    with pytest.raises(LookupError):
+        await services.hold("a")
+    await services.hold("b")
+    log.clear()
+    await services.release("b")
+    assert log == ["close Fickle", "close Driver"]
+
+
+async def test_who_holds_the_services_while_they_close_has_them_booted(log: list[str]) -> None:
+    """Neither comes between: the close waits for a boot, and a boot for the close."""
+
+    class Slow(Noted):
+        async def boot(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0)
+            self.log.append("boot Slow")
+
+        async def close(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0)
+            self.log.append("close Slow")
 
     services = manager()
-    services.get(Second)
-    results = await asyncio.gather(services.boot(), services.boot(), return_exceptions=True)
-    assert isinstance(results[0], LookupError)
-    assert results[1] is None
-    assert log == ["boot Driver", "close Driver", "boot Driver", "boot Second"]
-    await services.close()
+    services.get(Slow)
+    await services.hold("a")
+    await asyncio.gather(services.release("a"), services.hold("b"))
+    assert services.booted
+    assert log in (["boot Slow"], ["boot Slow", "close Slow", "boot Slow"])
+    closing = asyncio.ensure_future(services.close())
+    await asyncio.sleep(0)
+    await asyncio.gather(closing, services.boot())
+    assert log[-2:] == ["close Slow", "boot Slow"]
+
+
+def test_a_holder_whose_loop_is_over_holds_nothing(log: list[str]) -> None:
+    """As where a test ends no lifespan."""
+    services = manager()
+    services.get(Driver)
+    asyncio.run(services.hold("a"))
+
+    async def live() -> None:
+        await services.hold("b")
+        await services.release("b")
+
+    asyncio.run(live())
+    assert log == ["boot Driver", "close Driver"]
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

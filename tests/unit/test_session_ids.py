@@ -6,8 +6,7 @@ import asyncio
 from typing import Any
 
 from unit.clock import in_fake_time
-from unit.test_client_files import nothing
-from whinny import Server, ServerOptions
+from whinny import Server, ServerOptions, ServiceManager, Settings
 from whinny.serving import Lifecycle, SocketIOApp
 
 
@@ -15,7 +14,7 @@ from whinny.serving import Lifecycle, SocketIOApp
 async def test_two_handshakes_with_one_id_at_once() -> None:
     """Of two WebSockets that are given the same id while both are being accepted, one is served and one is closed."""
     server = Server(ServerOptions(generate_id=lambda request: "same"))
-    app = SocketIOApp(server, Lifecycle(server, nothing, nothing))
+    app = SocketIOApp(server, Lifecycle(server, ServiceManager(Settings())))
     both_accepted = asyncio.Barrier(2)
 
     async def handshake() -> list[dict[str, Any]]:

@@ -381,7 +381,9 @@ class Later:
 
 
 @pytest.mark.parametrize(
-    "function", [later, Later(), functools.partial(later), lambda controller: later(controller)], ids=repr
+    "function",
+    [later, Later(), functools.partial(later), lambda controller: later(controller)],
+    ids=["function", "object", "partial", "lambda"],
 )
 @pytest.mark.parametrize("place", ["method", "class", "sub-controller"])
 def test_a_schema_function_does_not_wait(function: Any, place: str, recwarn: pytest.WarningsRecorder) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 4.0
+PATIENCE = 10.0
 """Seconds that one awaited thing may take."""
 
 SEPARATOR = "\x1e"

@@ -69,8 +69,8 @@ def frame(payload: bytes) -> bytes:
 
 
 async def test_a_client_that_never_reads_is_dropped_whole() -> None:
-    """Nothing of it is left in the process once the server has lost its patience, which takes ten seconds."""
-    with serve("apps.wire:app") as server:
+    """Nothing of it is left in the process once the server has lost its patience, which takes two seconds here."""
+    with serve("apps.impatient:answering", env={"STALL_TIMEOUT": "2", "CLOSE_GRACE": "1"}) as server:
         clients = await asyncio.gather(*(connect(server.port) for _ in range(10)))
         others = open_files(server.pid) - len(clients)
         await asyncio.gather(*map(flood, clients))

@@ -27,7 +27,7 @@ async def test_polling_opens_with_milliseconds(wire: Wire) -> None:
     assert reply.text[0] == "0"
     handshake = json.loads(reply.text[1:])
     assert re.fullmatch(r"[A-Za-z0-9_-]{20}", handshake.pop("sid"))
-    assert handshake == {"upgrades": ["websocket"], "pingInterval": 300, "pingTimeout": 200, "maxPayload": 1_000_000}
+    assert handshake == {"upgrades": ["websocket"], "pingInterval": 300, "pingTimeout": 600, "maxPayload": 1_000_000}
     assert all(type(handshake[name]) is int for name in ("pingInterval", "pingTimeout", "maxPayload"))
 
 
@@ -35,7 +35,7 @@ async def test_websocket_opens_without_upgrades(wire: Wire) -> None:
     """Over WebSocket the OPEN packet is the first frame and offers no upgrade."""
     client = await wire.websocket()
     assert re.fullmatch(r"[A-Za-z0-9_-]{20}", client.handshake.pop("sid"))
-    assert client.handshake == {"upgrades": [], "pingInterval": 300, "pingTimeout": 200, "maxPayload": 1_000_000}
+    assert client.handshake == {"upgrades": [], "pingInterval": 300, "pingTimeout": 600, "maxPayload": 1_000_000}
 
 
 async def test_sessions_have_different_ids(wire: Wire) -> None:

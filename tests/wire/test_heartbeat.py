@@ -1,4 +1,4 @@
-"""Pings go from the server to the client: every 300 ms here, with 200 ms to answer."""
+"""Pings go from the server to the client: every 300 ms here, with 600 ms to answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_server_pings(wire: Wire, transport: str) -> None:
     for _ in range(3):
         began = time.monotonic()
         assert await client.next() == "2"
-        assert 0.15 < time.monotonic() - began < 1
+        assert 0.15 < time.monotonic() - began < 3
         await client.send("3")
 
 
@@ -43,7 +43,7 @@ async def test_silent_websocket_is_closed(wire: Wire) -> None:
     assert await client.next() == "2"
     began = time.monotonic()
     assert await client.rest() == []
-    assert 0.1 < time.monotonic() - began < 1
+    assert 0.3 < time.monotonic() - began < 3
     assert await wire.reason(sid) == "ping timeout"
 
 

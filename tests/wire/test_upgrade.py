@@ -41,21 +41,17 @@ async def test_pending_poll_is_released(wire: Wire) -> None:
     client = await wire.polling()
     await client.connect()
     poll = await client.pending()
-    began = time.monotonic()
     websocket = await wire.probe(client.sid)
     assert await websocket.ask("2probe") == "3probe"
     reply = await poll
-    assert (reply.status, reply.text) == (200, "6")
-    assert time.monotonic() - began < 0.25
+    assert (reply.status, reply.text) == (200, "6")  # and not "2", which comes after 300 ms
 
 
 async def test_poll_during_the_upgrade_is_released(wire: Wire) -> None:
     """A poll that comes after the probe is released as well."""
     client, _ = await begun(wire)
-    began = time.monotonic()
     reply = await client.get()
     assert (reply.status, reply.text) == (200, "6")
-    assert time.monotonic() - began < 0.25
 
 
 async def test_messages_move_to_the_websocket(wire: Wire) -> None:
@@ -161,7 +157,7 @@ async def test_upgrade_that_is_never_finished(wire: Wire, probed: bool) -> None:
         if await client.next() == "2":
             await client.send("3")
     assert await rest == ["3probe"] * probed
-    assert 0.8 < time.monotonic() - began < 2
+    assert 0.8 < time.monotonic() - began < 4
     assert await client.is_served()
 
 

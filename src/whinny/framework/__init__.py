@@ -20,7 +20,7 @@ from whinny.framework.decorators import (
 from whinny.framework.errors import INTERNAL_ERROR, ErrorHandler, render_error
 from whinny.framework.hooks import BoundHook, ControllerHook, Hook, HookDecorator, HungHook, bind_hook, hook_name, waits
 from whinny.framework.kinds import ControllerKind, mark_of
-from whinny.framework.methods import Taken, check_order, names_of, taken_by
+from whinny.framework.methods import Taken, check_error_handler, check_order, names_of, taken_by
 from whinny.framework.payload import Converter, converter_for, straight_decoder_for
 from whinny.framework.pipeline import Pipeline, Responses, kind
 from whinny.framework.run import AnsweringRun, Run
@@ -54,6 +54,7 @@ __all__ = [
     "SubController",
     "Taken",
     "bind_hook",
+    "check_error_handler",
     "check_order",
     "check_text",
     "controller_tree",

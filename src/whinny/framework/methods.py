@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from whinny.errors import ConfigurationError
 from whinny.framework.kinds import ControllerKind
-from whinny.framework.signatures import annotation_text, resolve, shown, signature_of
+from whinny.framework.signatures import annotation_text, count_positional, resolve, shown, signature_of
 
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -74,6 +74,16 @@ def check_order(method: Callable[..., Any], context: type, second: str, owner: t
     declared = _resolved(named[0], method, owner)
     if not _may_be(declared, context):
         raise refuse(f"{named[0].name}: {annotation_text(declared)} where the context comes, a {context.__name__}")
+
+
+def check_error_handler(root: object) -> None:
+    """Raises ConfigurationError where a root's `handle_error` is no method of `(self, error, ctx)`."""
+    handle = getattr(root, "handle_error", None)
+    if callable(handle) and count_positional(handle, 2) == 2:
+        named = [each.name for each in _positional(handle)]
+        if named[:1] != ["ctx"] and named[1:2] != ["error"]:
+            return
+    raise ConfigurationError(f"{type(root).__name__}.handle_error must be a method that takes (self, error, ctx).")
 
 
 def names_of(method: Callable[..., Any]) -> Sequence[str]:

@@ -7,7 +7,8 @@ import dataclasses
 import inspect
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from whinny.errors import ConfigurationError
@@ -38,9 +39,12 @@ class ServiceManager:
         self._making: list[object] = []
         self._booted: list[Any] = []
         self._late = False  # what is made now is booted right after
-        self._booting: asyncio.Task[Any] | None = None
         self._state: str = "new"  # then booting, then booted
-        self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None  # of those who boot
+        self._up = False  # booted, though what has come since may be booting
+        self._boot_task: asyncio.Task[None] | None = None  # which all share who boot at the same time
+        self._holders: dict[object, asyncio.AbstractEventLoop] = {}
+        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None  # of those who boot or close
+        self._working: asyncio.Task[Any] | None = None  # whose turn it is
         self._lock = threading.RLock()  # endpoints that run in threads ask for services too
 
     # Typed as callables, since type checkers do not take an abstract class for a `type[T]`.
@@ -95,9 +99,10 @@ class ServiceManager:
                     self.get(cls)
                 finally:
                     self._late = False
-            if self._state == "booted":
-                await self.boot()
-        return self.get(cls)
+        service = self.get(cls)
+        if self._up and not any(service is each for each in self._booted):
+            await self.boot()
+        return service
 
     def make(self, cls: Callable[..., T], **stand_ins: Any) -> T:
         """A new object of the class, which is not kept as the service; for tests.
@@ -184,18 +189,28 @@ class ServiceManager:
         else:
             self._booted.append(service)
 
+    @property
+    def booted(self) -> bool:
+        """Whether the services have booted, and are not closed."""
+        return self._up
+
     async def boot(self) -> None:
         """Run the `boot` of every service that was not booted yet, of those that a service needs first.
 
-        When one fails, those that were booted are closed again, and its error is raised.
+        It runs in a task of its own, one for all who call this meanwhile: it goes on when one of them is cancelled.
+        When a service fails, those that this boot has booted are closed again, and all who wait for it get the error;
+        the next one who calls tries again.
         """
-        loop = asyncio.get_running_loop()
-        if self._turn is None or self._turn[0] is not loop:
-            self._turn = loop, asyncio.Lock()
-        if self._booting is not None and self._booting is asyncio.current_task():
+        if self._is_my_turn():
             return  # called by a boot: what is new is booted after it
-        async with self._turn[1]:
-            self._state, self._booting = "booting", asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        if self._boot_task is None or self._boot_task.done() or self._boot_task.get_loop() is not loop:
+            self._boot_task = loop.create_task(self._boot_all())
+        await asyncio.shield(self._boot_task)
+
+    async def _boot_all(self) -> None:
+        async with self._turn():
+            self._state, before = "booting", len(self._booted)
             try:
                 while (service := self._next_to_boot()) is not None:  # a boot may make or replace services
                     await _call(service, "boot")
@@ -203,14 +218,29 @@ class ServiceManager:
                     if self._state != "booting":
                         break
             except BaseException:
-                await self.close()
+                await self._close_until(before)
+                self._state = "booted" if self._up else "new"
                 raise
-            finally:
-                self._booting = None
             if self._state == "booting":
-                self._state = "booted"
-            else:  # it was closed meanwhile
-                await self.close()
+                self._state, self._up = "booted", True
+            else:  # a boot has closed all
+                await self._close_until(0)
+
+    def _is_my_turn(self) -> bool:
+        """Whether a `boot` or `close` of a service calls."""
+        return self._working is not None and self._working is asyncio.current_task()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not loop:
+            self._turns = loop, asyncio.Lock()
+        async with self._turns[1]:
+            self._working = asyncio.current_task()
+            try:
+                yield
+            finally:
+                self._working = None
 
     def _next_to_boot(self) -> object | None:
         """A service that was not booted, and needs none that was not."""
@@ -224,9 +254,45 @@ class ServiceManager:
         return service
 
     async def close(self) -> None:
-        """Run the `close` of every booted service, the last one first. An error of one is logged, and the rest run."""
-        self._state = "new"
-        while self._booted:
+        """Run the `close` of every booted service, the last one first. An error of one is logged, and the rest run.
+
+        A boot that is under way is waited for, and closed too.
+        """
+        if self._is_my_turn():
+            await self._close_all()
+            return
+        self._boot_task = None  # who boots from here on boots anew
+        async with self._turn():
+            await self._close_all()
+
+    async def hold(self, holder: object) -> None:
+        """Boot, and stay booted until this holder, an app that runs, calls `release`. `close` asks no holder."""
+        self._holders[holder] = asyncio.get_running_loop()
+        try:
+            await self.boot()
+        except BaseException:
+            self._holders.pop(holder, None)
+            raise
+
+    async def release(self, holder: object) -> None:
+        """Close, unless others hold the services still."""
+        self._holders.pop(holder, None)
+        if self._are_held():
+            return
+        self._boot_task = None
+        async with self._turn():
+            if not self._are_held():  # by one who came meanwhile
+                await self._close_all()
+
+    def _are_held(self) -> bool:
+        return not all(loop.is_closed() for loop in self._holders.values())
+
+    async def _close_all(self) -> None:
+        self._state, self._up = "new", False
+        await self._close_until(0)
+
+    async def _close_until(self, count: int) -> None:
+        while len(self._booted) > count:
             service = self._booted.pop()
             try:
                 await _call(service, "close")

@@ -73,6 +73,11 @@ class Server(ServerEvents):
 
     # the loop
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether it belongs to the running loop, and was not closed there."""
+        return self._loop is asyncio.get_running_loop()
+
     def bind_loop(self) -> None:
         """From here on, the server belongs to the running loop and its thread. One that was closed is open again.
 

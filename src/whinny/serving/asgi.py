@@ -63,7 +63,7 @@ class SocketIOApp:
         Routers pass no lifespan on to what is mounted in them: `async with` this in the outer app's lifespan, or give
         it to the outer app as its lifespan.
         """
-        await self._lifecycle.start()
+        await self._lifecycle.hold()
         self._lifecycle.listen_for_signals()
         try:
             yield

@@ -12,10 +12,10 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 if TYPE_CHECKING:
     from whinny.server import Server
@@ -24,62 +24,80 @@ log = logging.getLogger("whinny.serving")
 
 NATIVE: Final = "whinny.serving.uvicorn"
 
-Step = Callable[[], Awaitable[None]]
 Handler = Callable[[int, FrameType | None], Any]
 
 
+class Bootable(Protocol):
+    """What boots before the first client and closes after the last one, though others may use it as well."""
+
+    @property
+    def booted(self) -> bool:
+        """Whether it has booted, and is not closed."""
+        ...
+
+    async def boot(self) -> None:
+        """Boot once for all who call, though one of them is cancelled."""
+
+    async def hold(self, holder: object) -> None:
+        """Boot, and stay booted until `release`."""
+
+    async def release(self, holder: object) -> None:
+        """Close, unless others hold it."""
+
+
 class Lifecycle:
-    """Starts and stops one server. `boot` runs before the first client, `close` after the last.
+    """Starts and stops one server, with the services that its handlers need.
 
     One that was stopped can be started again, in another loop too.
     """
 
-    def __init__(self, server: Server, boot: Step, close: Step) -> None:
+    def __init__(self, server: Server, services: Bootable) -> None:
         self._server = server
-        self._boot = boot
-        self._close = close
-        self._booted: asyncio.Task[None] | None = None
+        self._services = services
+        self._begun = False
+        self._started = False
         self._stopping = False
         self._signals = StopSignals(server)
 
     @property
     def started(self) -> bool:
-        """Whether the server has started."""
-        return self._booted is not None and self._booted.done()
+        """Whether the server has started, and nobody has closed it or its services since."""
+        return self._started and self._services.booted and self._server.is_bound
 
     async def start(self) -> None:
         """Boot, once. An error of the boot is raised here, for every caller; the next one tries again."""
-        if self._booted is None:
-            self._server.bind_loop()
-            self._booted = asyncio.ensure_future(self._begin())
-            _log_path()
-        booting = self._booted
-        try:
-            await asyncio.shield(booting)
-        except BaseException:
-            if booting.done() and self._booted is booting:
-                self._booted = None
-            raise
+        await self._begin()
+        await self._services.boot()
+        self._started = True
+
+    async def hold(self) -> None:
+        """Start, and keep the services booted until `stop`."""
+        await self._begin()
+        await self._services.hold(self)
+        self._started = True
 
     async def _begin(self) -> None:
+        self._server.bind_loop()
+        if not self._begun:
+            self._begun = True
+            _log_path()
         await self._server.start()
-        await self._boot()
 
     def listen_for_signals(self) -> None:
         """Close the connections as soon as the process is told to end."""
         self._signals.install()
 
     async def stop(self) -> None:
-        """Close all connections, then what was booted; once."""
-        if self._booted is None or self._stopping:
+        """Close all connections, then what was booted, unless others hold it; once."""
+        if not self._begun or self._stopping:
             return
         self._stopping = True
         try:
             self._signals.remove()
             await self._server.close()
-            await self._close()
+            await self._services.release(self)
         finally:
-            self._booted, self._stopping = None, False
+            self._begun = self._started = self._stopping = False
 
 
 def _log_path() -> None:

@@ -56,7 +56,7 @@ class Lifespan:
 
     async def _start(self, send: Send, message: Message) -> None:
         try:
-            await self._lifecycle.start()
+            await self._lifecycle.hold()
         except Exception as error:
             log.exception("The start-up failed")
             await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whinny.cluster import check_namespace
 from whinny.errors import ConfigurationError
-from whinny.framework import SubController, controller_tree, count_positional, mark_of, services_of, shown
+from whinny.framework import SubController, check_error_handler, controller_tree, mark_of, services_of, shown
 from whinny.server import ServerOptions
 from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
@@ -80,8 +80,7 @@ class SocketIOController:
             )
         if not isinstance(self.options, ServerOptions):
             raise ConfigurationError(f"{cls.__name__}.options must be ServerOptions(…), not {shown(self.options)}.")
-        if not callable(self.handle_error) or count_positional(self.handle_error, 2) != 2:
-            raise ConfigurationError(f"{cls.__name__}.handle_error must be a method that takes (self, error, ctx).")
+        check_error_handler(self)
         if not isinstance(self.namespace, str):
             raise ConfigurationError(f"{cls.__name__}.namespace must be a text, not {shown(self.namespace)}.")
         name = check_namespace(self.namespace)

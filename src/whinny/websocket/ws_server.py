@@ -57,7 +57,7 @@ class WsServer:
         """
         if self._io is None or self._lifecycle is None:
             server = self._io or Server(options, adapter=adapter)
-            return Opened(server, Lifecycle(server, self.services.boot, self.services.close), adapter)
+            return Opened(server, Lifecycle(server, self.services), adapter)
         differences = self._io.options.differences(options)
         if self._adapter != adapter:
             differences.append("adapter")

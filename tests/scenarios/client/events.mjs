@@ -118,8 +118,8 @@ scenario("acks of a room fail", async (world) => {
 // More events at once than the server runs at a time are all answered, and the client stays connected meanwhile.
 scenario("busy client", async (world) => {
   const socket = await world.connect();
-  const answers = await Promise.all(range(250).map((n) => ok(socket, "echo later", 1.2, n)));
-  assert.deepEqual(answers, range(250));
+  const answers = await Promise.all(range(150).map((n) => ok(socket, "echo later", 2.2, n)));
+  assert.deepEqual(answers, range(150));
   assert.equal(await ok(socket, "echo", "still here"), "still here");
 });
 
