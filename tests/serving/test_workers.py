@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,10 +85,10 @@ def clients_of_all(node: Node, server: ServerProcess, count: int) -> dict[int, l
 
 def is_alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
+    return state != "Z"  # ended, and nobody has asked how
 
 
 def test_workers_share_the_clients(redis: RedisServer, node: Node) -> None:
@@ -121,6 +122,23 @@ def test_a_signal_ends_all_workers(sig: signal.Signals, redis: RedisServer, node
         server.start()
         wait_for_workers(server, 4)
         join(node, server)
+
+
+def test_workers_end_with_their_supervisor(redis: RedisServer, node: Node) -> None:
+    """When nobody is left to end them they end by themselves, in order, and the port is free."""
+    with workers(redis, 2) as server:
+        clients = clients_of_all(node, server, 2)
+        os.kill(server.pid, signal.SIGKILL)
+        for client in (each for group in clients.values() for each in group):
+            client.left()
+        assert server.process is not None
+        server.process.wait()
+        end = time.monotonic() + 10
+        while any(map(is_alive, clients)):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert server.log.count("server shutting down") == sum(map(len, clients.values()))
+        server.start()
 
 
 def test_a_worker_that_dies_is_started_again(redis: RedisServer, node: Node) -> None:

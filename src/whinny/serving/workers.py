@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -69,10 +73,18 @@ class _Prepared:
     make: Callable[[], ASGIApp]
 
     def __call__(self) -> ASGIApp:
+        threading.Thread(target=_end_with_supervisor, daemon=True).start()
         app = self.make()
         gc.collect()
         gc.freeze()  # as with one process: what there is by now stays
         return app
+
+
+def _end_with_supervisor() -> None:
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)  # nobody is left who would end this one, and the port would stay taken
 
 
 class _OwnSocket:
