@@ -48,6 +48,15 @@ class Polling(Controller):
     options = ServerOptions()
 
 
+class Broken:
+    def boot(self) -> None:
+        raise RuntimeError("no database")
+
+
+class Failing(Controller):
+    broken = dependency(Broken)
+
+
 class Alone(SocketIOController):
     options = WEBSOCKET
 
@@ -59,5 +68,6 @@ def attached(root: type[SocketIOController]) -> object:
 app = attached(Controller)
 polling = attached(Polling)
 alone = attached(Alone)
+failing = attached(Failing)
 mounted = Starlette(routes=[Mount("/live", app=polling)])
 without = Starlette()
