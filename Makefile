@@ -1,13 +1,17 @@
-# demo, test and bench work from a bare clone; see scripts/setup for what they install.
+# demo, cluster, test and bench work from a bare clone; see scripts/setup for what they install.
 PYTHON ?= python3
 PORT := 3001
 BIN := .venv/bin
 
-.PHONY: demo test bench check format
+.PHONY: demo cluster test bench check format
 
 demo:
 	@PYTHON=$(PYTHON) scripts/setup demo
 	$(BIN)/whinny run examples.products.app:app --host 127.0.0.1 --port $(PORT)
+
+cluster:
+	@PYTHON=$(PYTHON) scripts/setup test
+	$(BIN)/python examples/cluster/start.py
 
 test:
 	@PYTHON=$(PYTHON) scripts/setup test

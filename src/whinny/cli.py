@@ -63,6 +63,13 @@ def _serve(app: str, **settings: Any) -> None:
 
 @main.command()
 @_server_options("0.0.0.0")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many processes serve the port; several need WebSockets alone, and an adapter that connects them.",
+)
 def run(app: str, **settings: Any) -> None:
     """Serve APP, written as module:attribute, in production."""
     _serve(app, **settings)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from whinny.engine import FORBIDDEN, EngineRequest, Rejection
 from whinny.serving.client_files import client_files
@@ -99,6 +99,22 @@ class SocketIOApp:
             return UNAVAILABLE
         engine = self.server.engine
         return engine.verify(request, websocket) or request.sid or engine.make_id(request)
+
+
+def socket_io_apps(app: Any, _seen: set[int] | None = None) -> Iterator[SocketIOApp]:
+    """The Socket.IO apps in an app, in the routes of a router and behind middleware."""
+    seen: set[int] = set() if _seen is None else _seen
+    if app is None or id(app) in seen:
+        return
+    seen.add(id(app))
+    if isinstance(app, SocketIOApp):
+        yield app
+        yield from socket_io_apps(app.inner, seen)
+        return
+    yield from socket_io_apps(getattr(app, "app", None), seen)
+    routes = getattr(app, "routes", ())
+    for route in routes if isinstance(routes, (list, tuple)) else ():
+        yield from socket_io_apps(route, seen)
 
 
 def _relative_path(scope: Scope) -> str:

@@ -8,10 +8,12 @@ import importlib
 import inspect
 import logging
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from whinny.errors import ConfigurationError
 from whinny.serving.asgi import SocketIOApp
+from whinny.serving.workers import check_workers, run_workers
 
 if TYPE_CHECKING:
     from whinny.serving.types import ASGIApp
@@ -53,11 +55,15 @@ def message_limit(app: object) -> int:
     return DEFAULT_LIMIT
 
 
-def serve(target: str, *, app_dir: str = "", reload: bool = False, debug: bool = False, **settings: Any) -> None:
+def serve(
+    target: str, *, app_dir: str = "", reload: bool = False, debug: bool = False, workers: int = 1, **settings: Any
+) -> None:
     """Run uvicorn until it is told to stop. `settings` are uvicorn's own, over those chosen here.
 
-    Raises ConfigurationError when the app cannot be loaded or uvicorn is not installed.
+    Raises ConfigurationError when the app cannot be loaded, or not by several workers, or uvicorn is not installed.
     """
+    if reload and workers > 1:
+        raise ConfigurationError("Workers cannot be reloaded when files change: use one of the two.")
     try:
         import uvicorn
 
@@ -67,8 +73,6 @@ def serve(target: str, *, app_dir: str = "", reload: bool = False, debug: bool =
     # With reload, only the process that uvicorn starts loads the app; its limit is then kept on receipt.
     app = None if reload else load_app(target, app_dir)
     chosen: dict[str, Any] = {
-        "app_dir": app_dir,
-        "reload": reload,
         "ws": WebSocketProtocol,
         "ws_per_message_deflate": False,  # as in Socket.IO: it costs more than it saves on small messages
         "ws_ping_interval": None,  # the engine has a heartbeat of its own
@@ -76,9 +80,15 @@ def serve(target: str, *, app_dir: str = "", reload: bool = False, debug: bool =
         "timeout_graceful_shutdown": SHUTDOWN_TIMEOUT,
         "log_config": _log_config(debug),
     }
+    chosen |= settings
+    if workers > 1:
+        check_workers(app, target)
+        run_workers(partial(load_app, target, app_dir), workers, **chosen)
+        return
     gc.collect()
     gc.freeze()  # what there is by now stays: the collector is not to look through it again and again
-    uvicorn.run(app or target, **{**chosen, **settings})
+    # Whatever WEB_CONCURRENCY says: workers are asked for here, where it is seen whether the app can have any.
+    uvicorn.run(app or target, **{"app_dir": app_dir, "reload": reload, "workers": 1, **chosen})
 
 
 class WithoutSessions(logging.Filter):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final, get_args
 
 from whinny.errors import ConfigurationError
 from whinny.logs import escape
-from whinny.serving import SocketIOApp
+from whinny.serving import socket_io_apps
 from whinny.websocket.dispatch import Dispatcher
 from whinny.websocket.routing import Route
 
@@ -24,7 +23,7 @@ def list_routes(app: Any) -> str:
 
     Raises ConfigurationError when there is no such app in it.
     """
-    servers = {id(found.server): found.server for found in _apps(app, set())}
+    servers = {id(found.server): found.server for found in socket_io_apps(app)}
     if not servers:
         raise ConfigurationError("There is no Socket.IO app here: name the app that attach() gave.")
     rows = [
@@ -35,21 +34,6 @@ def list_routes(app: Any) -> str:
         for route in namespace.handler.routes
     ]
     return _table([_HEAD, *sorted(rows)])
-
-
-def _apps(app: Any, seen: set[int]) -> Iterator[SocketIOApp]:
-    """The Socket.IO apps in an app, in the routes of a router and behind middleware."""
-    if app is None or id(app) in seen:
-        return
-    seen.add(id(app))
-    if isinstance(app, SocketIOApp):
-        yield app
-        yield from _apps(app.inner, seen)
-        return
-    yield from _apps(getattr(app, "app", None), seen)
-    routes = getattr(app, "routes", ())
-    for route in routes if isinstance(routes, (list, tuple)) else ():
-        yield from _apps(route, seen)
 
 
 def _row(namespace: str, route: Route) -> tuple[str, ...]:
