@@ -55,7 +55,14 @@ class BroadcastOperator:
 
     def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
         """The clients in any of these rooms, and of those named before; one in several of them receives once."""
-        return self._with(rooms=(*self._rooms, *room_names(rooms)))
+        return BroadcastOperator(  # by itself, as nearly every broadcast begins so
+            self._namespace,
+            (*self._rooms, *room_names(rooms)),
+            self._excluded,
+            volatile=self._volatile,
+            local=self._local,
+            timeout=self._timeout,
+        )
 
     in_ = to
 
