@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> Run:
     if not measurements:
         raise SystemExit(f"There are the measurements {', '.join(each.key for each in MEASUREMENTS)}.")
     if any(measurement.cluster for measurement in measurements):
-        redis_server()  # before half an hour is spent, if it is missing
+        redis_server()  # tells at once if it is missing
     words = about(rounds, seconds)
     program = build(HERE / "build")
     return Run(words, list(measure_all(program, measurements, options.servers, rounds, seconds, warmup)))

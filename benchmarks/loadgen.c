@@ -1047,9 +1047,9 @@ static void publish_for(double seconds)
 {
     run.due = now();
     for (double end = now() + seconds; now() < end;) {
-        double rest = (run.due - now()) * 1e3;
-        turn(rest <= 0 ? 10 : rest < 10 ? (int)rest + 1 : 10);
         publish_paced();
+        double rest = (run.due - now()) * 1e3;
+        turn(is_busy() || rest > 10 ? 10 : rest > 0 ? (int)rest + 1 : 0);
     }
     long before = -1;
     for (double heard = now(); outstanding() || run.answers < run.published; turn(10)) {

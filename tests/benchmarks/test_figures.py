@@ -90,6 +90,11 @@ def test_a_row_can_be_made_of_two_measurements() -> None:
     assert medians.of_row(Row("rest", "one", "cpu_us", "", less=("third", "cpu_us")), "node") is None
 
 
+def test_one_round_with_losses_is_enough_to_be_seen() -> None:
+    medians = Medians(result("to-others", "whinny", round_, lost=lost) for round_, lost in enumerate([0, 7, 0]))
+    assert target("deliveries from another server that are lost").measure(medians) == 7
+
+
 def test_publishing_is_judged_by_what_it_adds() -> None:
     """What a request costs without any other server is taken away from both."""
     costs = {("classic", "whinny"): 30.0, ("alone", "whinny"): 20.0, ("classic", "node"): 15.0, ("alone", "node"): 10.0}
