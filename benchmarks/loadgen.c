@@ -1076,8 +1076,8 @@ static void join_members(void)
     run.answers = 0;
 }
 
-/* Give the server that delivers a core to itself, if there are two: what a write costs it depends much on whether the
- * reader wakes up beside it or in its place, which would otherwise be left to chance. */
+/* Give the server that delivers a core to itself, if there are two: else its cost differs by up to a third from one run
+ * to the next, presumably by where the kernel puts the reader, and the runs cannot be compared. */
 static void part_cores(void)
 {
     int delivers = options.to_pid ? options.to_pid : options.pid, core = 0;
