@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.loadgen import LoadFailed, build
 from benchmarks.measurements import ALL, MEASUREMENTS
 from benchmarks.page import DOCS, Run, about, read, report_of, save, write
-from benchmarks.processes import HERE
+from benchmarks.processes import HERE, ServerFailed, redis_server
 from benchmarks.rounds import measure_all
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> Run:
     measurements = chosen(options.only, options.quick)
     if not measurements:
         raise SystemExit(f"There are the measurements {', '.join(each.key for each in MEASUREMENTS)}.")
+    if any(measurement.cluster for measurement in measurements):
+        redis_server()  # tells at once if it is missing
     words = about(rounds, seconds)
     program = build(HERE / "build")
     return Run(words, list(measure_all(program, measurements, options.servers, rounds, seconds, warmup)))
@@ -72,7 +74,7 @@ def main() -> None:
     _allow_open_files()
     try:
         done = run(options)
-    except LoadFailed as error:
+    except (LoadFailed, ServerFailed) as error:
         raise SystemExit(str(error)) from None
     print(report_of(done.results, done.about))
     complete = not (options.quick or options.only or len(options.servers) < len(ALL))

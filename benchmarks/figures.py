@@ -46,19 +46,35 @@ class Medians:
 
     def of(self, measurement: str, server: str, figure: str) -> float | None:
         """The median, or None when there is no such figure."""
-        rounds = self._figures.get((measurement, server), [])
-        values = [value for figures in rounds if (value := figure_of(figures, figure)) is not None]
+        values = self._values(measurement, server, figure)
         return median(values) if values else None
 
+    def most(self, measurement: str, server: str, figure: str) -> float | None:
+        """The largest of all rounds, or None when there is no such figure."""
+        return max(self._values(measurement, server, figure), default=None)
+
+    def _values(self, measurement: str, server: str, figure: str) -> list[float]:
+        rounds = self._figures.get((measurement, server), [])
+        return [value for figures in rounds if (value := figure_of(figures, figure)) is not None]
+
     def of_row(self, row: Row, server: str) -> float | None:
-        """The median in the row's unit."""
-        value = self.of(row.measurement, server, row.figure)
+        """The median in the row's unit, or what the row makes of two."""
+        value = (self.most if row.most else self.of)(row.measurement, server, row.figure)
+        if row.over is not None:
+            return ratio(value, self.of(row.over[0], server, row.over[1]))
+        if row.less is not None:
+            value = difference(value, self.of(row.less[0], server, row.less[1]))
         return None if value is None else value * row.factor
 
 
 def ratio(value: float | None, other: float | None) -> float | None:
     """How often the other goes into the value; None when one is missing or the other is 0."""
     return None if value is None or not other else value / other
+
+
+def difference(value: float | None, other: float | None) -> float | None:
+    """What is left of the value without the other; None when one is missing."""
+    return None if value is None or other is None else value - other
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,23 @@ def _ratio(measurement: str, server: str, peer: str, figure: str = CPU) -> Calla
         medians.of(measurement, server, figure),
         medians.of(measurement, peer, figure),
     )
+
+
+def _publishing(kind: str) -> Callable[[Medians], float | None]:
+    """What sending to the others costs, to Node: a broadcast, less the same one where there are no others."""
+
+    def measure(medians: Medians) -> float | None:
+        whinny, node = (
+            difference(medians.of(f"{kind}-classic", server, CPU), medians.of(f"{kind}-alone", server, CPU))
+            for server in ("whinny", "node")
+        )
+        return ratio(whinny, node)
+
+    return measure
+
+
+def _delivery_of_another(medians: Medians) -> float | None:
+    return ratio(medians.of("to-others", "whinny", "delivery_us"), medians.of("to-own", "whinny", "delivery_us"))
 
 
 def _growth(medians: Medians) -> float | None:
@@ -110,4 +143,10 @@ TARGETS: Final = (
     Target("delivery to 1000 and to 5000, the dearer to that to 100", 1.25, _growth),
     Target("100 clients stalled: memory that the server grows by", 450, _stalled_memory, "MiB"),
     Target("100 clients stalled: the others' p99, to that without them", 2.0, _stalled_latency("stalled-0")),
+    Target("a broadcast sent to the others every 2 ms, to Node", 1.0, _publishing("vacant")),
+    Target("the same, 64 at a time", 1.0, _publishing("burst")),
+    Target("delivery from another server, to that of an own broadcast", 1.15, _delivery_of_another),
+    Target(
+        "deliveries from another server that are lost", 0, lambda medians: medians.most("to-others", "whinny", "lost")
+    ),
 )

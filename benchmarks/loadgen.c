@@ -14,6 +14,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -30,6 +31,8 @@
 #define READ_SIZE 4096       /* what a connection's input has room for at first; it grows while reads fill it */
 #define READ_LIMIT (1 << 20) /* and no further than this, unless one message is larger */
 #define PATIENCE 60.0        /* seconds that connecting and disconnecting may take */
+#define SILENCE 2.0          /* seconds after which a broadcast that has not come is given up */
+#define DIGITS 10            /* of a broadcast's number, with which its text begins where one may be lost */
 
 static const char HELP[] =
     "usage: loadgen --mode MODE --port PORT --pid PID [options]\n"
@@ -40,6 +43,8 @@ static const char HELP[] =
     "  fanout       one client publishes to all, --in-flight broadcasts at a time, for --seconds or --broadcasts\n"
     "  idle         hold the clients open for --seconds, after --exchanges requests of each\n"
     "  disconnect   ask the server to disconnect all clients at once\n"
+    "  cluster      the first client publishes every --pace ms to a room that all others are in, for --seconds; they\n"
+    "               are on the server --to-port --to-pid, if given; --in-flight bounds the broadcasts under way\n"
     "\n"
     "options:\n"
     "  --clients N      how many (100)                     --in-flight P    at a time, per client or in all (1)\n"
@@ -49,19 +54,21 @@ static const char HELP[] =
     "  --rooms R        fanout: to one room of so many     --stalled K      fanout: so many clients stop reading\n"
     "  --broadcasts B   fanout: how many, not how long     --exchanges X    idle: requests of each client before (0)\n"
     "  --concurrency C  clients that connect at a time (50)\n"
-    "  --path PATH      (/socket.io/)                      --zero-mask      mask WebSocket frames with zeros\n";
+    "  --path PATH      (/socket.io/)                      --zero-mask      mask WebSocket frames with zeros\n"
+    "  --to-port PORT   cluster: another server            --to-pid PID     and its process\n"
+    "  --pace MS        cluster: between broadcasts (10)   --vacant         cluster: nobody enters the room\n";
 
-enum mode { CONNECT, ECHO, FANOUT, IDLE, DISCONNECT };
-static const char *const MODES[] = {"connect", "echo", "fanout", "idle", "disconnect"};
+enum mode { CONNECT, ECHO, FANOUT, IDLE, DISCONNECT, CLUSTER };
+static const char *const MODES[] = {"connect", "echo", "fanout", "idle", "disconnect", "cluster"};
 
 static struct {
-    int mode, port, pid, clients, in_flight, attachment, rooms, stalled, exchanges, concurrency;
+    int mode, port, pid, to_port, to_pid, clients, in_flight, attachment, rooms, stalled, exchanges, concurrency;
     long size, broadcasts;
-    double seconds, warmup;
-    bool polling, zero_mask;
+    double seconds, warmup, pace;
+    bool polling, zero_mask, vacant;
     const char *event, *path;
 } options = {.mode = -1, .clients = 100, .in_flight = 1, .size = 64, .concurrency = 50, .seconds = 3, .warmup = 0.5,
-             .path = "/socket.io/"};
+             .pace = 10, .path = "/socket.io/"};
 
 static void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 static void fail(const char *format, ...)
@@ -119,11 +126,12 @@ static void add_memory(int pid, double *sum)
     fclose(file);
 }
 
-/* Seconds of processor time that the server has used until now, in user and system mode. */
-static double server_cpu(void)
+/* Seconds of processor time that a server has used until now, in user and system mode; none if there is no such. */
+static double server_cpu(int pid)
 {
     double sum = 0;
-    each_process(options.pid, add_cpu, &sum);
+    if (pid)
+        each_process(pid, add_cpu, &sum);
     return sum;
 }
 
@@ -235,7 +243,7 @@ struct client {
     bool attached_ack;           /* what that packet is: an acknowledgement or an event */
     long attached_id;
     long next_id;                /* of the next request */
-    long received;               /* broadcasts */
+    long received;               /* broadcasts; cluster: the number of the next */
     double sent_at[RING];        /* when the requests began, by their id */
 };
 
@@ -245,6 +253,8 @@ static int epoll;
 static struct {
     int begun, connected, ended, dropped; /* clients */
     long answers, deliveries, published;
+    long missed;                          /* broadcasts that did not come where a later one has, by client */
+    double due;                           /* cluster: when the next broadcast is */
     double ending_since, last_end;        /* when disconnecting began, and when the last client was */
     double published_at[RING];
     bool ending;                          /* the server is to close the connections */
@@ -254,6 +264,7 @@ static struct {
 } run;
 
 static struct buffer request_body, join_body, attachment, attachment_base64;
+static size_t number_at;                  /* where in the request the number of a broadcast stands */
 
 static void publish_more(void);
 static void ask(struct client *client);
@@ -412,10 +423,21 @@ static void on_ended(struct client *client)
 static void on_answer(struct client *client, long id)
 {
     run.answers++;
-    if (options.mode != FANOUT)
+    if (options.mode != FANOUT && options.mode != CLUSTER)
         record(&run.latency, now() - client->sent_at[id % RING]);
     if (run.asking)
         ask(client);
+}
+
+/* Each client must have every broadcast once, in order; those that are missing are counted when the next one comes. */
+static void on_numbered(struct client *client, long number)
+{
+    if (number < client->received || number >= run.published)
+        fail("broadcast %ld came twice, or out of order", number);
+    run.missed += number - client->received;
+    run.deliveries++;
+    record(&run.latency, now() - run.published_at[number % RING]);
+    client->received = number + 1;
 }
 
 static void on_delivery(struct client *client)
@@ -466,7 +488,8 @@ static void on_message(struct client *client, const char *text, size_t length)
     bool ack = type == '3' || type == '6';
     const char *expected = ack ? "[{\"status\":\"ok\"" : "[\"msg\",{";
     size_t expected_length = strlen(expected);
-    bool whole = options.mode == FANOUT || end - place > options.size; /* what publishing answers has no data */
+    /* What publishing and joining answer has no data. */
+    bool whole = options.mode == FANOUT || (options.mode == CLUSTER && ack) || end - place > options.size;
     if ((size_t)(end - place) < expected_length || memcmp(place, expected, expected_length) || !whole)
         fail("unexpected message of %zu bytes: %.*s", length, (int)(length < 200 ? length : 200), text);
     client->attachments = attachments;
@@ -476,6 +499,8 @@ static void on_message(struct client *client, const char *text, size_t length)
         return;
     if (ack)
         on_answer(client, id);
+    else if (options.mode == CLUSTER)
+        on_numbered(client, strtol(place + strlen("[\"msg\",{\"name\":\""), NULL, 10));
     else
         on_delivery(client);
 }
@@ -733,10 +758,12 @@ static void open_link(struct link *link, struct client *client)
     int on = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (options.to_port && client != clients)
+        address.sin_port = htons((uint16_t)options.to_port);
     link->client = client;
     link->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (link->fd < 0 || connect(link->fd, (struct sockaddr *)&address, sizeof address))
-        fail("no connection to port %d: %s", options.port, strerror(errno));
+        fail("no connection to port %d: %s", ntohs(address.sin_port), strerror(errno));
     setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     fcntl(link->fd, F_SETFL, O_NONBLOCK);
     watch(link, EPOLL_CTL_ADD, EPOLLIN);
@@ -774,17 +801,19 @@ static void connect_all(void)
 /* ---- The modes ---- */
 
 struct span { /* from begin() to finish() */
-    double time, cpu, memory;
+    double time, cpu, to_cpu, memory;
 };
 
 static struct span begin(void)
 {
-    return (struct span){now(), server_cpu(), server_memory()};
+    return (struct span){now(), server_cpu(options.pid), server_cpu(options.to_pid), server_memory()};
 }
 
 static struct span finish(struct span from)
 {
-    return (struct span){now() - from.time, server_cpu() - from.cpu, server_memory() - from.memory};
+    struct span until = begin();
+    return (struct span){until.time - from.time, until.cpu - from.cpu, until.to_cpu - from.to_cpu,
+                         until.memory - from.memory};
 }
 
 /* The figures of a span in which so many operations were done. */
@@ -946,14 +975,14 @@ static void measure_idle(double memory_before)
            (server_memory() - memory_before) / options.clients);
 }
 
-/* Wait until the server has done what it does after the last connection's end. */
+/* Wait until the servers have done what they do after the last connection's end, or the last broadcast. */
 static void settle(void)
 {
-    double used = server_cpu();
+    double used = server_cpu(options.pid) + server_cpu(options.to_pid);
     for (int times = 0, quiet = 0; times < 100 && quiet < 2; times++) {
         turn(50);
         usleep(50000);
-        double more = server_cpu();
+        double more = server_cpu(options.pid) + server_cpu(options.to_pid);
         quiet = more - used < 0.001 ? quiet + 1 : 0; /* a millisecond: servers have timers */
         used = more;
     }
@@ -976,11 +1005,129 @@ static void measure_disconnect(void)
     print_span(span, run.ended);
 }
 
+/* How many should receive each broadcast: all but the one that publishes. */
+static int members(void)
+{
+    return options.vacant ? 0 : options.clients - 1;
+}
+
+/* Deliveries that may still come. */
+static long outstanding(void)
+{
+    return run.published * members() - run.deliveries - run.missed;
+}
+
+/* Whether so many broadcasts as may be are not answered yet, or have not come everywhere. */
+static bool is_busy(void)
+{
+    return run.published - run.answers >= options.in_flight ||
+           outstanding() > (long)(options.in_flight - 1) * members();
+}
+
+static void publish_numbered(void)
+{
+    char number[DIGITS + 1];
+    snprintf(number, sizeof number, "%0*ld", DIGITS, run.published);
+    memcpy(request_body.bytes + number_at, number, DIGITS);
+    run.published_at[run.published++ % RING] = now();
+    ask(&clients[0]);
+}
+
+/* Publish what is due, unless too many broadcasts are under way; one that does not come is not waited for long. */
+static void publish_paced(void)
+{
+    double time = now(), pace = options.pace / 1e3;
+    while (run.due <= time && (!is_busy() || time > run.due + SILENCE)) {
+        publish_numbered();
+        run.due = (run.due + pace < time ? time : run.due) + pace; /* what is late is not made up for */
+    }
+}
+
+/* Publish for so long, and wait until everything has come, or nothing comes any more. */
+static void publish_for(double seconds)
+{
+    run.due = now();
+    for (double end = now() + seconds; now() < end;) {
+        publish_paced();
+        double rest = (run.due - now()) * 1e3;
+        turn(is_busy() || rest > 10 ? 10 : rest > 0 ? (int)rest + 1 : 0);
+    }
+    long before = -1;
+    for (double heard = now(); outstanding() || run.answers < run.published; turn(10)) {
+        if (before != run.deliveries + run.answers)
+            heard = now();
+        before = run.deliveries + run.answers;
+        if (now() > heard + SILENCE)
+            break;
+    }
+}
+
+/* All but the first client enter the room. */
+static void join_members(void)
+{
+    append_format(&join_body, "[\"join\",{\"first\":0,\"count\":1}]");
+    for (int index = 1; index <= members(); index++)
+        send_event(&clients[index], &join_body, false);
+    for (double end = now() + PATIENCE; run.answers < members();) {
+        turn(100);
+        if (now() > end)
+            fail("the room could not be joined");
+    }
+    run.answers = 0;
+}
+
+/* Give the server that delivers a core to itself, if there are two: else its cost differs by up to a third from one run
+ * to the next, presumably by where the kernel puts the reader, and the runs cannot be compared. */
+static void part_cores(void)
+{
+    int delivers = options.to_pid ? options.to_pid : options.pid, core = 0;
+    cpu_set_t one, others;
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof others, &others) || CPU_COUNT(&others) < 2)
+        return;
+    while (!CPU_ISSET(core, &others))
+        core++;
+    CPU_SET(core, &one);
+    CPU_CLR(core, &others);
+    if (sched_setaffinity(0, sizeof others, &others) || sched_setaffinity(delivers, sizeof one, &one) ||
+        (options.to_pid && sched_setaffinity(options.pid, sizeof others, &others)))
+        fail("the cores could not be parted: %s", strerror(errno));
+}
+
+static void measure_cluster(void)
+{
+    if (!options.vacant)
+        part_cores();
+    join_members();
+    publish_for(options.warmup); /* servers may find each other meanwhile: what is lost now does not count */
+    if (run.answers < run.published)
+        fail("a broadcast was not answered");
+    run.deliveries = run.published = run.answers = run.missed = 0;
+    for (int index = 1; index <= members(); index++)
+        clients[index].received = 0;
+    forget_latencies();
+    settle();
+    struct span from = begin();
+    publish_for(options.seconds);
+    double time = now() - from.time;
+    settle();
+    struct span span = finish(from);
+    double broadcasts = run.published ? (double)run.published : 1;
+    printf(", \"seconds\": %.3f, \"operations\": %ld, \"rate\": %.1f, \"deliveries\": %ld, \"lost\": %ld", time,
+           run.published, (double)run.published / time, run.deliveries, run.missed + outstanding());
+    printf(", \"cpu_us\": %.3f, \"to_cpu_us\": %.3f", span.cpu * 1e6 / broadcasts, span.to_cpu * 1e6 / broadcasts);
+    printf(", \"utilization\": %.3f, \"to_utilization\": %.3f", span.cpu / time, span.to_cpu / time);
+    if (run.deliveries)
+        printf(", \"delivery_us\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f",
+               (options.to_pid ? span.to_cpu : span.cpu) * 1e6 / (double)run.deliveries,
+               percentile(&run.latency, 0.5), percentile(&run.latency, 0.99));
+}
+
 /* ---- Options ---- */
 
 enum choice {
     MODE = 1, PORT, PID, CLIENTS, IN_FLIGHT, SECONDS, WARMUP, SIZE, ATTACHMENT, EVENT, POLLING, ROOMS, STALLED,
-    BROADCASTS, EXCHANGES, CONCURRENCY, PATH, ZERO_MASK, SHOW_HELP
+    BROADCASTS, EXCHANGES, CONCURRENCY, PATH, ZERO_MASK, TO_PORT, TO_PID, PACE, VACANT, SHOW_HELP
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -993,11 +1140,13 @@ static const struct option LONG_OPTIONS[] = {
     {"stalled", required_argument, NULL, STALLED},     {"broadcasts", required_argument, NULL, BROADCASTS},
     {"exchanges", required_argument, NULL, EXCHANGES}, {"concurrency", required_argument, NULL, CONCURRENCY},
     {"path", required_argument, NULL, PATH},           {"zero-mask", no_argument, NULL, ZERO_MASK},
+    {"to-port", required_argument, NULL, TO_PORT},     {"to-pid", required_argument, NULL, TO_PID},
+    {"pace", required_argument, NULL, PACE},           {"vacant", no_argument, NULL, VACANT},
     {"help", no_argument, NULL, SHOW_HELP},            {NULL, 0, NULL, 0}};
 
 static int mode_named(const char *name)
 {
-    for (int mode = CONNECT; mode <= DISCONNECT; mode++)
+    for (int mode = CONNECT; mode <= CLUSTER; mode++)
         if (!strcmp(MODES[mode], name))
             return mode;
     fail("no mode is named '%s'", name);
@@ -1024,6 +1173,10 @@ static void set_option(int option)
     case CONCURRENCY: options.concurrency = atoi(optarg); break;
     case PATH: options.path = optarg; break;
     case ZERO_MASK: options.zero_mask = true; break;
+    case TO_PORT: options.to_port = atoi(optarg); break;
+    case TO_PID: options.to_pid = atoi(optarg); break;
+    case PACE: options.pace = atof(optarg); break;
+    case VACANT: options.vacant = true; break;
     case SHOW_HELP: fputs(HELP, stdout); exit(0);
     default: fail("see loadgen --help");
     }
@@ -1041,8 +1194,14 @@ static void read_options(int count, char **words)
         fail("a number is out of its range; --in-flight may be %d at most", RING);
     if (options.stalled >= options.clients || (options.polling && (options.stalled || options.mode == DISCONNECT)))
         fail("clients that stall or are disconnected use WebSocket, and some must not stall");
+    if (options.mode == CLUSTER && (options.clients < 2 || options.size < DIGITS || options.pace < 0 ||
+                                    options.attachment || options.polling || !options.to_port != !options.to_pid))
+        fail("a cluster needs 2 clients, a --size of %d, a --pace, WebSocket, no attachment, --to-port and --to-pid "
+             "together", DIGITS);
     if (kill(options.pid, 0) && errno == ESRCH)
         fail("no process has the id %d", options.pid);
+    if (options.to_pid && kill(options.to_pid, 0) && errno == ESRCH)
+        fail("no process has the id %d", options.to_pid);
 }
 
 /* ---- What is sent ---- */
@@ -1065,13 +1224,14 @@ static void make_request(void)
 {
     const char *event = options.event ? options.event
                         : options.mode == DISCONNECT ? "disconnect all"
-                        : options.mode != FANOUT ? "echo"
-                        : options.rooms ? "publish room" : "publish";
+                        : options.mode != FANOUT && options.mode != CLUSTER ? "echo"
+                        : options.rooms || options.mode == CLUSTER ? "publish room" : "publish";
     if (options.mode == DISCONNECT) {
         append_format(&request_body, "42[\"%s\"]", event);
         return;
     }
     append_format(&request_body, "[\"%s\",{\"name\":\"", event);
+    number_at = request_body.length;
     reserve(&request_body, (size_t)options.size);
     memset(request_body.bytes + request_body.length, 'x', (size_t)options.size);
     request_body.length += (size_t)options.size;
@@ -1096,14 +1256,16 @@ int main(int count, char **words)
     struct span span = finish(from);
     printf("{\"mode\": \"%s\", \"clients\": %d, \"transport\": \"%s\"", MODES[options.mode], options.clients,
            options.polling ? "polling" : "websocket");
-    printf(", \"connect\": {\"rate\": %.1f, \"cpu_us\": %.3f, \"rss_kib\": %.2f, \"p50_ms\": %.3f, \"p99_ms\": %.3f}",
-           options.clients / span.time, span.cpu * 1e6 / options.clients, span.memory / options.clients,
-           percentile(&run.connecting, 0.5), percentile(&run.connecting, 0.99));
+    if (options.mode != CLUSTER)
+        printf(", \"connect\": {\"rate\": %.1f, \"cpu_us\": %.3f, \"rss_kib\": %.2f, \"p50_ms\": %.3f, \"p99_ms\": %.3f}",
+               options.clients / span.time, span.cpu * 1e6 / options.clients, span.memory / options.clients,
+               percentile(&run.connecting, 0.5), percentile(&run.connecting, 0.99));
     switch (options.mode) {
     case ECHO: measure_echo(); break;
     case FANOUT: measure_fanout(); break;
     case IDLE: measure_idle(from.memory); break;
     case DISCONNECT: measure_disconnect(); break;
+    case CLUSTER: measure_cluster(); break;
     default: break;
     }
     puts("}");

@@ -7,6 +7,7 @@ from typing import Final
 
 ALL: Final = ("whinny", "node", "bun", "python-socketio", "asgi")
 PAIR: Final = ("whinny", "node")
+PLAIN: Final = ("whinny", "node", "bun", "python-socketio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class Measurement:
     """One load on a server that was just started: the load generator's arguments, and who is measured.
 
     `seconds` is given where the time must not be chosen by the run. `rounds` bounds how often a long one is repeated.
+    `cluster` says how two servers reach each other by Redis, where there are two: "classic" or "sharded".
     """
 
     key: str
@@ -21,6 +23,7 @@ class Measurement:
     servers: tuple[str, ...] = ALL
     seconds: float | None = None
     rounds: int | None = None
+    cluster: str = ""
 
     def command(self, seconds: float, warmup: float) -> list[str]:
         """The arguments, with how long to measure and to work before that."""
@@ -29,13 +32,20 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure of a measurement, as a row of a table. `factor` makes the unit of the figure to the row's."""
+    """A figure of a measurement, as a row of a table. `factor` makes the unit of the figure to the row's.
+
+    It is the median of all rounds, or with `most` the largest. With `over`, a measurement and a figure, the row shows
+    how often that goes into it; with `less` what is left when that is taken away.
+    """
 
     title: str
     measurement: str
     figure: str
     unit: str
     factor: float = 1.0
+    over: tuple[str, str] | None = None
+    less: tuple[str, str] | None = None
+    most: bool = False
 
 
 def _echo(key: str, event: str, *more: str, clients: int = 100) -> Measurement:
@@ -56,6 +66,22 @@ def _stalled(key: str, stalled: int) -> Measurement:
     return _fanout(key, 10 + stalled, *STALLED_LOAD, "--stalled", str(stalled), servers=("whinny",))
 
 
+def _cluster(
+    key: str, clients: int, pace: int, in_flight: int, *more: str, cluster: str = "", servers: tuple[str, ...] = PLAIN
+) -> Measurement:
+    common = ("--clients", str(clients + 1), "--pace", str(pace), "--in-flight", str(in_flight))
+    return Measurement(key, ("--mode", "cluster", *common, *more), servers, cluster=cluster)
+
+
+def _vacant(kind: str, servers: tuple[str, ...] = PLAIN) -> tuple[Measurement, Measurement]:
+    """Broadcasts to a room without a member: one every 2 ms, and 64 requests for them at a time."""
+    cluster = "" if kind == "alone" else kind
+    return (
+        _cluster(f"vacant-{kind}", 10, 2, 16, "--vacant", cluster=cluster, servers=servers),
+        _cluster(f"burst-{kind}", 10, 0, 64, "--vacant", cluster=cluster, servers=servers),
+    )
+
+
 RECEIVERS: Final = (10, 100, 1000, 5000)
 ROOMS: Final = (10, 1000, 100_000)
 LEAVING: Final = (100, 1000, 5000)
@@ -74,6 +100,11 @@ MEASUREMENTS: Final = (
     _stalled("stalled-0", 0),
     _stalled("stalled-100", 100),
     _fanout("reading-110", 110, *STALLED_LOAD, servers=("whinny",)),
+    _cluster("to-others", 1000, 10, 4, cluster="classic"),
+    _cluster("to-own", 1000, 10, 4),
+    *_vacant("classic"),
+    *_vacant("sharded", PLAIN[:-1]),
+    *_vacant("alone"),
     # Two heartbeats of each, which is pinged every 25 seconds.
     Measurement("heartbeats", ("--mode", "idle", "--clients", "10000", "--exchanges", "1"), ALL, seconds=50, rounds=1),
 )
@@ -126,3 +157,30 @@ STALLED: Final = (
     Row("clients disconnected for not reading", "stalled-100", "dropped", ""),
 )
 """100 MB are broadcast to 10 clients that read, and to 100 that do not."""
+
+TO: Final = "to_cpu_us"
+CLUSTER: Final = (
+    Row("delivery to 1000 of another server", "to-others", "delivery_us", "µs"),
+    Row("the same within one server", "to-own", "delivery_us", "µs"),
+    Row("the one to the other", "to-others", "delivery_us", "", over=("to-own", "delivery_us")),
+    Row("another server's: half within", "to-others", "p50_ms", "ms"),
+    Row("another server's: 99 % within", "to-others", "p99_ms", "ms"),
+    Row("within one server: half within", "to-own", "p50_ms", "ms"),
+    Row("within one server: 99 % within", "to-own", "p99_ms", "ms"),
+    Row("broadcasts of those asked for, /s", "to-others", "rate", ""),
+    Row("deliveries lost, at most", "to-others", "lost", "", most=True),
+    Row("its sender, per broadcast", "to-others", CPU, "µs"),
+    Row("sender, one every 2 ms", "vacant-classic", CPU, "µs"),
+    Row("of which for the others", "vacant-classic", CPU, "µs", less=("vacant-alone", CPU)),
+    Row("sender, 64 at a time", "burst-classic", CPU, "µs"),
+    Row("of which for the others", "burst-classic", CPU, "µs", less=("burst-alone", CPU)),
+    Row("sender, sharded, one every 2 ms", "vacant-sharded", CPU, "µs"),
+    Row("of which for the others", "vacant-sharded", CPU, "µs", less=("vacant-alone", CPU)),
+    Row("sender, sharded, 64 at a time", "burst-sharded", CPU, "µs"),
+    Row("of which for the others", "burst-sharded", CPU, "µs", less=("burst-alone", CPU)),
+    Row("room without a member, one every 2 ms", "vacant-classic", TO, "µs"),
+    Row("room without a member, 64 at a time", "burst-classic", TO, "µs"),
+    Row("the same, sharded, one every 2 ms", "vacant-sharded", TO, "µs"),
+    Row("the same, sharded, 64 at a time", "burst-sharded", TO, "µs"),
+)
+"""What a broadcast costs two servers: the one that sends it, and the one whose clients are meant or are not."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,8 +26,23 @@ DOCS: Final = ROOT / "docs"
 BEGIN: Final = "<!-- figures: written by `make bench` -->"
 END: Final = "<!-- end of figures -->"
 
-PYTHON_PACKAGES: Final = ("whinny", "python-socketio", "uvicorn", "uvloop", "httptools", "websockets")
-NODE_PACKAGES: Final = ("socket.io", "bun", "@socket.io/bun-engine")
+PYTHON_PACKAGES: Final = (
+    "whinny",
+    "python-socketio",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "websockets",
+    "redis",
+    "hiredis",
+)
+NODE_PACKAGES: Final = {
+    "socket.io": "socket.io",
+    "@socket.io/redis-adapter": "@socket.io/redis-adapter",
+    "redis": "node-redis",  # as that of Python has the same name
+    "bun": "bun",
+    "@socket.io/bun-engine": "@socket.io/bun-engine",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +63,13 @@ def _versions() -> Iterator[tuple[str, str]]:
         with suppress(PackageNotFoundError):
             yield name, version(name)
     yield "Node", _printed("node", "--version").removeprefix("v")
-    for name in NODE_PACKAGES:
+    for name, title in NODE_PACKAGES.items():
         with suppress(FileNotFoundError):
-            yield name, json.loads((HERE / "node_modules" / name / "package.json").read_text())["version"]
+            yield title, json.loads((HERE / "node_modules" / name / "package.json").read_text())["version"]
+    with suppress(FileNotFoundError):
+        yield from (
+            ("redis-server", number) for number in re.findall(r"v=(\S+)", _printed("redis-server", "--version"))
+        )
 
 
 def about(rounds: int, seconds: float) -> dict[str, Any]:

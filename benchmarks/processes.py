@@ -1,7 +1,9 @@
-"""Starts a server in a process of its own, and stops it again."""
+"""Starts a server in a process of its own, or two of them with a Redis between, and stops them again."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent
@@ -24,7 +26,7 @@ _UVICORN: Final = "--loop uvloop --http httptools --log-level warning --host 127
 
 
 class ServerFailed(Exception):
-    """A server did not start."""
+    """A server, or the Redis between two, did not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,11 @@ class Server:
     command: tuple[str, ...]
     folder: str = "."
 
-    def start(self, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """The process; it may not listen yet."""
-        return subprocess.Popen([*self.command, str(port)], cwd=ROOT / self.folder, stdout=log, stderr=log)
+    def start(self, port: int, log: IO[bytes], settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """The process; it may not listen yet. `settings` are added to its environment."""
+        environment = {**os.environ, **settings}
+        command = [*self.command, str(port)]
+        return subprocess.Popen(command, cwd=ROOT / self.folder, stdout=log, stderr=log, env=environment)
 
 
 def _python(*words: str) -> tuple[str, ...]:
@@ -82,16 +86,34 @@ class Running:
 
 
 @contextmanager
-def running(server: Server) -> Iterator[Running]:
+def running(server: Server, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
     """The server, until the block ends. Raises ServerFailed with what it has printed when it does not start."""
     port = free_port()
     with TemporaryFile() as log:
-        process = server.start(port, log)
+        process = server.start(port, log, settings or {})
         try:
             _wait_until_it_listens(server, process, port, log)
             yield Running(process.pid, port)
         finally:
             _stop(process)
+
+
+def redis_server() -> Server:
+    """A Redis that keeps nothing. Raises ServerFailed when the program is missing."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise ServerFailed("The program `redis-server` is missing: run `make bench`, or install it.")
+    options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port")
+    return Server("redis", "Redis", (program, *options))
+
+
+@contextmanager
+def running_two(server: Server, cluster: str) -> Iterator[tuple[Running, Running]]:
+    """Two of the server that reach each other by a Redis of their own, until the block ends. Raises ServerFailed."""
+    with running(redis_server()) as redis:
+        settings = {"CLUSTER": cluster, "REDIS": f"redis://127.0.0.1:{redis.port}/0"}
+        with running(server, settings) as one, running(server, settings) as other:
+            yield one, other
 
 
 def _wait_until_it_listens(server: Server, process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.figures import Result
 from benchmarks.loadgen import LoadFailed, load
-from benchmarks.processes import SERVERS, Server, ServerFailed, running
+from benchmarks.processes import SERVERS, Server, ServerFailed, running, running_two
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 
 def measure(program: Path, measurement: Measurement, server: Server, round_: int, arguments: Iterable[str]) -> Result:
-    """One measurement of one server, freshly started. What goes wrong is kept in the result."""
+    """One measurement of one server, or two, freshly started. What goes wrong is kept in the result."""
     try:
-        with running(server) as process:
-            return Result(measurement.key, server.key, round_, load(program, process, arguments))
+        if not measurement.cluster:
+            with running(server) as process:
+                return Result(measurement.key, server.key, round_, load(program, process, arguments))
+        with running_two(server, measurement.cluster) as (one, other):
+            to_other = ("--to-port", str(other.port), "--to-pid", str(other.pid))
+            return Result(measurement.key, server.key, round_, load(program, one, [*arguments, *to_other]))
     except (LoadFailed, ServerFailed) as error:
         return Result(measurement.key, server.key, round_, {}, str(error))
 

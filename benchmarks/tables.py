@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import TARGETS, Medians, Result, ratio
-from benchmarks.measurements import GROWTH, RATES, ROWS, STALLED
+from benchmarks.measurements import CLUSTER, GROWTH, RATES, ROWS, STALLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,6 +104,7 @@ def report(results: Sequence[Result]) -> str:
         ("Targets", targets_table(medians)),
         ("Rates and latencies", figures_table(RATES, medians)),
         ("Growth", figures_table(GROWTH, medians)),
+        ("Many servers", figures_table(CLUSTER, medians)),
         ("Clients that do not read", figures_table(STALLED, medians)),
         ("Failures", failures(results)),
     ]

@@ -2,9 +2,10 @@
 
 import { Server as Engine } from "@socket.io/bun-engine";
 import { Server } from "socket.io";
+import { adapter } from "./adapter.mjs";
 import { listen } from "./handlers.mjs";
 
-const io = new Server();
+const io = new Server(await adapter());
 const engine = new Engine({ path: "/socket.io/" });
 io.bind(engine);
 listen(io);

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import socketio  # type: ignore[import-untyped]
 
-io: Any = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")
+manager = socketio.AsyncRedisManager(os.environ["REDIS"]) if "CLUSTER" in os.environ else None
+io: Any = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*", client_manager=manager)
 app = socketio.ASGIApp(io)
 
 OK = {"status": "ok"}

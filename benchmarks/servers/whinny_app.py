@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from whinny import (
+    RedisAdapter,
     ServiceManager,
+    ShardedRedisAdapter,
     SocketIOController,
     WebsocketContext,
     WebsocketResponse,
@@ -24,6 +27,15 @@ SCHEMA = {
 }
 
 
+ADAPTERS = {"classic": RedisAdapter, "sharded": ShardedRedisAdapter}
+
+
+def adapter() -> RedisAdapter | ShardedRedisAdapter | None:
+    """The way to the other servers, if there are any."""
+    kind = os.environ.get("CLUSTER")
+    return ADAPTERS[kind](os.environ["REDIS"]) if kind else None
+
+
 def read_message_id(ctx: WebsocketContext, services: ServiceManager) -> None:
     """What hooks that log or trace do to every event: it makes the id."""
     _ = ctx.message_id
@@ -34,6 +46,7 @@ class BenchmarkController(SocketIOController):
     """Answers what the load generator asks."""
 
     ws_server = dependency(WsServer)
+    adapter = adapter()
 
     @event_name("echo")
     @validate_payload(SCHEMA)

@@ -39,7 +39,10 @@ def full_run() -> list[Result]:
         result(
             measurement.key,
             server,
-            cpu_us=1.0 + place,
+            cpu_us=1.0 + place + (1.0 + place if measurement.cluster else 0),
+            to_cpu_us=1.0,
+            delivery_us=1.0 + place,
+            lost=0,
             rate=1000.0,
             seconds=0.5,
             p50_ms=1.0,
@@ -78,6 +81,25 @@ def test_figures_are_found_inside_of_others() -> None:
 def test_a_row_has_a_unit_of_its_own() -> None:
     row = Row("held", "idle", "utilization", "%", 100)
     assert Medians([result("idle", "node", utilization=0.25)]).of_row(row, "node") == 25.0
+
+
+def test_a_row_can_be_made_of_two_measurements() -> None:
+    medians = Medians([result("one", "node", cpu_us=6.0), result("other", "node", cpu_us=4.0)])
+    assert medians.of_row(Row("ratio", "one", "cpu_us", "", over=("other", "cpu_us")), "node") == 1.5
+    assert medians.of_row(Row("rest", "one", "cpu_us", "", less=("other", "cpu_us")), "node") == 2.0
+    assert medians.of_row(Row("rest", "one", "cpu_us", "", less=("third", "cpu_us")), "node") is None
+
+
+def test_one_round_with_losses_is_enough_to_be_seen() -> None:
+    medians = Medians(result("to-others", "whinny", round_, lost=lost) for round_, lost in enumerate([0, 7, 0]))
+    assert target("deliveries from another server that are lost").measure(medians) == 7
+
+
+def test_publishing_is_judged_by_what_it_adds() -> None:
+    """What a request costs without any other server is taken away from both."""
+    costs = {("classic", "whinny"): 30.0, ("alone", "whinny"): 20.0, ("classic", "node"): 15.0, ("alone", "node"): 10.0}
+    medians = Medians(result(f"burst-{kind}", server, cpu_us=cost) for (kind, server), cost in costs.items())
+    assert target("the same, 64 at a time").measure(medians) == 2.0
 
 
 def test_ratio() -> None:
@@ -167,7 +189,7 @@ def test_every_target_and_every_row_is_measured_by_a_full_run() -> None:
     medians = Medians(full_run())
     for each in TARGETS:
         assert each.measure(medians) is not None, each.title
-    for rows in (ROWS, measurements.RATES, measurements.GROWTH, measurements.STALLED):
+    for rows in (ROWS, measurements.RATES, measurements.GROWTH, measurements.CLUSTER, measurements.STALLED):
         for row in rows:
             assert medians.of_row(row, "whinny") is not None, row.title
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.loadgen import LoadFailed, build, load
 from benchmarks.measurements import MEASUREMENTS
-from benchmarks.processes import SERVERS, Running, running
+from benchmarks.processes import SERVERS, Running, ServerFailed, redis_server, running, running_two
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +99,45 @@ def test_disconnect(program: Path, server: Running) -> None:
     assert figures["operations"] == 40
 
 
+def test_paced_broadcasts(program: Path, server: Running) -> None:
+    """All but the one that publishes have every broadcast once; one follows the other at the pace."""
+    figures = load(program, server, ["--mode", "cluster", "--clients", "6", "--pace", "5", "--in-flight", "4", *SHORT])
+    assert figures["operations"] == pytest.approx(40, abs=10)
+    assert figures["deliveries"] == 5 * figures["operations"]
+    assert figures["lost"] == 0
+    assert figures["to_cpu_us"] == 0
+    assert 0 < figures["p50_ms"] <= figures["p99_ms"]
+
+
+@pytest.mark.parametrize("cluster", ["classic", "sharded"])
+def test_a_cluster(program: Path, cluster: str) -> None:
+    """Broadcasts of one server reach the clients of another; what goes to nobody is not lost."""
+    common = ["--mode", "cluster", "--clients", "6", "--pace", "2", "--in-flight", "16", *SHORT]
+    with running_two(SERVERS[0], cluster) as (one, other):
+        to_other = ("--to-port", str(other.port), "--to-pid", str(other.pid))
+        figures = load(program, one, [*common, *to_other])
+        vacant = load(program, one, [*common, *to_other, "--vacant"])
+    assert figures["deliveries"] == 5 * figures["operations"] > 0
+    assert figures["lost"] == 0
+    assert figures["delivery_us"] > 0
+    assert vacant["operations"] > 0
+    assert vacant["deliveries"] == vacant["lost"] == 0
+
+
+def test_broadcasts_that_do_not_arrive_are_lost(program: Path) -> None:
+    """Two servers that know nothing of each other: whatever one publishes is lost to the clients of the other."""
+    with running(SERVERS[0]) as one, running(SERVERS[0]) as other:
+        to_other = ("--to-port", str(other.port), "--to-pid", str(other.pid), "--warmup", "0", "--seconds", "0.1")
+        figures = load(program, one, ["--mode", "cluster", "--clients", "3", "--pace", "5", *to_other])
+    assert figures["lost"] == 2 * figures["operations"] > 0
+
+
+def test_a_missing_redis_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ServerFailed, match="`redis-server` is missing: run `make bench`"):
+        redis_server()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -107,6 +146,7 @@ def test_disconnect(program: Path, server: Running) -> None:
         (["--mode", "nothing"], "no mode is named 'nothing'"),
         (["--mode", "echo", "--in-flight", "65"], "--in-flight may be 64 at most"),
         (["--mode", "disconnect", "--polling"], "use WebSocket"),
+        (["--mode", "cluster", "--to-port", "1"], "--to-port and --to-pid together"),
     ],
 )
 def test_what_is_wrong_is_told(program: Path, server: Running, arguments: list[str], words: str) -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import chain, filterfalse
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
+from msgspec import Struct
+
 from whinny.engine import Packet
 
 
@@ -91,8 +93,7 @@ FEW: Final = 8
 """Rooms up to which it is cheaper to look each member up in the others than to unite them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Whom something concerns: the members of any of `rooms` (all if there are none), but of none of `excluded`."""
 
     rooms: tuple[str, ...] = ()
@@ -163,6 +164,8 @@ class MemoryAdapter(Generic[M]):
 
         No room is copied for it, unless many rooms are named.
         """
+        if len(selection.rooms) == 1 and not selection.excluded and selection.rooms[0] not in self.members:
+            return self._rooms.get(selection.rooms[0], ())
         sources = [part for room in selection.rooms for part in self._parts(room)]
         if not selection.rooms:
             sources = [self.members.values()]

@@ -29,7 +29,10 @@ def check_server_event(event: object) -> None:
 
 def room_names(rooms: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
     """Room names, given one by one or as collections of names."""
-    return tuple(name for room in rooms for name in ((room,) if isinstance(room, str) else room))
+    given = tuple(rooms)
+    if len(given) == 1 and isinstance(given[0], str):  # as nearly always
+        return (given[0],)
+    return tuple(name for room in given for name in ((room,) if isinstance(room, str) else room))
 
 
 def wire_args(args: Sequence[Any]) -> list[Any]:

@@ -55,7 +55,14 @@ class BroadcastOperator:
 
     def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
         """The clients in any of these rooms, and of those named before; one in several of them receives once."""
-        return self._with(rooms=(*self._rooms, *room_names(rooms)))
+        return BroadcastOperator(  # by itself, as nearly every broadcast begins so
+            self._namespace,
+            (*self._rooms, *room_names(rooms)),
+            self._excluded,
+            volatile=self._volatile,
+            local=self._local,
+            timeout=self._timeout,
+        )
 
     in_ = to
 
@@ -88,8 +95,9 @@ class BroadcastOperator:
         """
         namespace = self._namespace
         adapter, selection = namespace.adapter, self._selection
-        packets = namespace.encode_event(event, args)
-        wire = adapter.wire([event, *wire_args(args)]) if self._has_peers else None
+        data = [event, *wire_args(args)]
+        packets = namespace.encode_data(data)
+        wire = adapter.wire(data) if self._has_peers else None
         namespace.server.call(adapter.broadcast, packets, selection, self._volatile)
         if wire is not None:
             namespace.server.call(adapter.publish, wire, selection, self._volatile)
@@ -106,8 +114,9 @@ class BroadcastOperator:
         """
         namespace = self._namespace
         ack_id = namespace.next_ack_id()
-        packets = namespace.encode_event(event, args, ack_id)
-        wire = namespace.adapter.wire([event, *wire_args(args)]) if self._has_peers else None
+        data = [event, *wire_args(args)]
+        packets = namespace.encode_data(data, ack_id)
+        wire = namespace.adapter.wire(data) if self._has_peers else None
         seconds = next(value for value in (timeout, self._timeout, DEFAULT_ACK_TIMEOUT) if value is not None)
         return await namespace.server.run(self._ask(packets, wire, ack_id, seconds))
 

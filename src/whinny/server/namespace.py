@@ -97,8 +97,12 @@ class Namespace(ServerEvents):
 
     def encode_event(self, event: str, args: Sequence[Any], ack_id: int | None = None) -> list[Packet]:
         """The packets of an event. Raises EncodeError, and ValueError for a reserved name."""
-        protocol.check_event_name(event)
-        packet = Event(self.name, [event, *wire_args(args)], ack_id)
+        return self.encode_data([event, *wire_args(args)], ack_id)
+
+    def encode_data(self, data: list[Any], ack_id: int | None = None) -> list[Packet]:
+        """The packets of an event, given as its name and its arguments. Raises as `encode_event` does."""
+        protocol.check_event_name(data[0])
+        packet = Event(self.name, data, ack_id)
         return message_packets(protocol.encode(packet, self.server.options.max_attachments))
 
     # those who are meant, on this server

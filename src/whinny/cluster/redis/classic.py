@@ -14,6 +14,7 @@ from whinny.cluster.redis.classic_wire import (
     Packet,
     Request,
     broadcast_decoder,
+    broadcast_head,
     decode_request,
     decode_response,
     encode_ask,
@@ -76,11 +77,12 @@ class RedisAdapter(ClusterAdapter):
 class ClassicAdapter(MemoryAdapter[Any]):
     """One namespace of one server in the cluster."""
 
-    __slots__ = ("_channels", "_host", "_link", "_namespace", "_settings", "_waiting", "uid")
+    __slots__ = ("_channels", "_head", "_host", "_link", "_namespace", "_settings", "_waiting", "uid")
 
     def __init__(self, link: Link, settings: RedisAdapter) -> None:
         super().__init__()
         self.uid = short_id()
+        self._head = broadcast_head(self.uid)
         self._link = link
         self._settings = settings
         self._waiting = Waiting()
@@ -109,7 +111,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
 
     def publish(self, wire: bytes, selection: Selection, volatile: bool) -> None:
         """The other servers send an event to their members."""
-        message = encode_broadcast(self.uid, wire, selection, _VOLATILE if volatile else _NO_FLAGS)
+        message = encode_broadcast(self._head, wire, selection, _VOLATILE if volatile else _NO_FLAGS)
         self._link.publish("PUBLISH", self._channels.room(selection), message)
 
     def ask(self, wire: bytes, selection: Selection, timeout: float, answers: RemoteAnswers) -> Callable[[], None]:
@@ -172,11 +174,13 @@ class ClassicAdapter(MemoryAdapter[Any]):
     # from the others
 
     def _on_broadcast(self, channel: bytes, data: bytes) -> None:
+        if data.startswith(self._head):
+            return  # this server's own, which Redis brings back to it
         room = channel[len(self._channels.broadcasts) : -1]
         if room and not self.has_room(room.decode(errors="surrogatepass")):
             return
-        uid, packet, opts = broadcast_decoder.decode(data)
-        if uid != self.uid and packet.nsp == self._namespace:
+        _, packet, opts = broadcast_decoder.decode(data)
+        if packet.nsp == self._namespace:
             self._host.on_broadcast(packet.data, opts.selection, bool(opts.flags.get("volatile")))
 
     def _on_request(self, _: bytes, data: bytes) -> None:

@@ -134,9 +134,14 @@ def encode_packet(data: list[Any], namespace: str) -> bytes:
         raise EncodeError(f"the data cannot be sent to the other servers: {error}") from error
 
 
-def encode_broadcast(uid: str, packet: bytes, selection: Selection, flags: dict[str, Any]) -> bytes:
-    """A broadcast of a packet from `encode_packet`."""
-    return b"".join((b"\x93", _msgpack.encode(uid), packet, _msgpack.encode(options(selection, flags))))
+def broadcast_head(uid: str) -> bytes:
+    """What all broadcasts of one server begin with."""
+    return b"\x93" + _msgpack.encode(uid)
+
+
+def encode_broadcast(head: bytes, packet: bytes, selection: Selection, flags: dict[str, Any]) -> bytes:
+    """A broadcast of a packet from `encode_packet`, with a head from `broadcast_head`."""
+    return head + packet + _msgpack.encode(options(selection, flags))
 
 
 def encode_ask(uid: str, request_id: str, packet: bytes, selection: Selection, timeout: float) -> bytes:

@@ -11,7 +11,15 @@ from redis.asyncio import Redis as AsyncRedis
 
 from whinny.cluster.adapter import Selection
 from whinny.cluster.emission import check_namespace, check_server_event, room_names, wire_args
-from whinny.cluster.redis.classic_wire import Channels, Request, encode_broadcast, encode_json, encode_packet, options
+from whinny.cluster.redis.classic_wire import (
+    Channels,
+    Request,
+    broadcast_head,
+    encode_broadcast,
+    encode_json,
+    encode_packet,
+    options,
+)
 from whinny.cluster.redis.client import client_of
 from whinny.errors import ConfigurationError
 from whinny.protocol import as_received, check_event_name
@@ -20,6 +28,8 @@ R = TypeVar("R")
 
 EMITTER: Final = "emitter"
 """The sender of all that comes from emitters."""
+
+_HEAD: Final = broadcast_head(EMITTER)
 
 
 class _Emitting(ABC, Generic[R]):
@@ -81,7 +91,7 @@ class _Emitting(ABC, Generic[R]):
         check_event_name(event)
         packet = encode_packet([event, *wire_args(args)], self._namespace)
         flags = {"volatile": True} if self._volatile else {}
-        message = encode_broadcast(EMITTER, packet, self._selection, flags)
+        message = encode_broadcast(_HEAD, packet, self._selection, flags)
         return self._publish(self._channels.room(self._selection), message)
 
     def sockets_join(self, *rooms: str | Iterable[str]) -> R:

@@ -27,6 +27,7 @@ from whinny.cluster.redis.sharded_wire import (
     decode,
     encode,
     encode_packet,
+    own_end,
     whom,
 )
 from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
@@ -85,7 +86,7 @@ class ShardedRedisAdapter(ClusterAdapter):
 class ShardedAdapter(MemoryAdapter[Any]):
     """One namespace of one server in the cluster."""
 
-    __slots__ = ("_channels", "_host", "_link", "_namespace", "_settings", "_waiting", "uid")
+    __slots__ = ("_channels", "_host", "_link", "_namespace", "_own_end", "_settings", "_waiting", "uid")
 
     def __init__(self, link: Link, settings: ShardedRedisAdapter) -> None:
         super().__init__()
@@ -98,6 +99,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         """The adapter belongs to this namespace: listen to its channels."""
         self._host = host
         self._namespace = host.name
+        self._own_end = own_end(self.uid, host.name)
         self._channels = ShardedChannels(self._settings.channel_prefix, host.name)
         self._subscribe(self._channels.every_server)
         self._subscribe(self._channels.server(self.uid))
@@ -205,6 +207,8 @@ class ShardedAdapter(MemoryAdapter[Any]):
     # from the others
 
     def _on_message(self, _: bytes, data: bytes) -> None:
+        if data.endswith(self._own_end):
+            return  # this server's own, which Redis brings back to it; one in msgpack is known when it is decoded
         message = decode(data)
         if message.uid == self.uid or message.nsp != self._namespace:
             return

@@ -76,6 +76,8 @@ class Message(Struct):
 
 _json_decoder: Final = msgspec.json.Decoder(Message)
 _msgpack_decoder: Final = msgspec.msgpack.Decoder(Message)
+_json_encoder: Final = msgspec.json.Encoder()
+_msgpack_encoder: Final = msgspec.msgpack.Encoder()
 
 
 def decode(data: bytes) -> Message:
@@ -88,14 +90,21 @@ def encode(uid: str, namespace: str, kind: Kind, data: dict[str, Any]) -> bytes:
     message = {"type": kind.value, "data": data, "uid": uid, "nsp": namespace}
     packet = data.get("packet")
     is_json = bytes(packet)[:1] == b"{" if isinstance(packet, msgspec.Raw) else not has_binary(data)
-    return msgspec.json.encode(message) if is_json else msgspec.msgpack.encode(message)
+    return _json_encoder.encode(message) if is_json else _msgpack_encoder.encode(message)
+
+
+def own_end(uid: str, namespace: str) -> bytes:
+    """What all messages of one server that are JSON end with; they hold its id nowhere else outside of a text."""
+    return msgspec.json.encode({"uid": uid, "nsp": namespace}).replace(b"{", b",", 1)
 
 
 def encode_packet(data: list[Any]) -> bytes:
     """The packet of an event. Raises EncodeError."""
     try:
-        packet = {"type": EVENT, "data": plain(data)}
-        return msgspec.msgpack.encode(packet) if has_binary(packet) else msgspec.json.encode(packet)
+        values = plain(data)
+        packet = {"type": EVENT, "data": values}
+        is_json = values is data or not has_binary(values)  # what was plain before holds no binary values
+        return _json_encoder.encode(packet) if is_json else _msgpack_encoder.encode(packet)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise EncodeError(f"the data cannot be sent to the other servers: {error}") from error
 
