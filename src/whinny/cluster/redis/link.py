@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from whinny.cluster.adapter import Health, MemoryAdapter, Peers
 from whinny.cluster.redis.connection import Connection, pack
 from whinny.errors import EncodeError
-from whinny.logs import Sparing, brief, escape, log_error
+from whinny.logs import Sparing, brief, log_error
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -32,7 +32,7 @@ log = logging.getLogger("whinny.cluster")
 MAX_BUFFER: Final = 16 * 1024 * 1024
 """Bytes that wait at most while Redis is away, unless an adapter is told otherwise."""
 
-PATIENCE: Final = 5.0
+PATIENCE: Final = 3.0
 """Seconds that it may take to connect."""
 
 START: Final = 2.0
@@ -43,6 +43,10 @@ FAREWELL: Final = 1.0
 
 PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between attempts to connect; the last one again and again."""
+
+SETTLE: Final = PATIENCE + PAUSES[-1] + 0.5
+"""Seconds that a server which was cut off keeps what it has to send, at most: so long those that were cut off with it
+may need to come back, and nobody sends it again to whoever comes too late. They need less where it was not long."""
 
 STEADY: Final = 5.0
 """Seconds that a connection must have lasted for the pauses to begin anew."""
@@ -102,7 +106,8 @@ class Link:
         """Send what waits, if Redis takes it at once, and let go of the connections."""
         if not self._tasks:
             return
-        if self._out.is_up:
+        if self._out.is_connected:
+            self._out.release()
             with suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(FAREWELL):
                     await self.ask("PING")  # which is answered after everything that waits
@@ -129,6 +134,7 @@ class Link:
 
     async def _stay_connected(self, line: _Publishing | _Listening) -> None:
         failures = 0
+        gone: float | None = None  # since when
         last: tuple[bytes, ...] = ()
         while True:
             connection = Connection(line.answered, line.ping, line.flush)
@@ -136,7 +142,9 @@ class Link:
             try:
                 async with asyncio.timeout(PATIENCE):
                     await connection.open(self._redis, last)
-                    await line.begin(connection)
+                away = 0.0 if gone is None else time.monotonic() - gone
+                await line.begin(connection, away)
+                gone = None
                 self._look()
                 began = time.monotonic()
                 why = await connection.closed
@@ -147,6 +155,8 @@ class Link:
                     log_error(log, "The connection to Redis failed in a way that is not known", error=error)
                 why = type(error).__name__
             finally:
+                gone = time.monotonic() if gone is None else gone
+                last = connection.name or last
                 connection.abort("")
                 line.over()
             self._tell("degraded", brief(why))
@@ -189,6 +199,7 @@ class _Publishing:
         self._size = 0
         self._sent: deque[Asker] = deque()  # what is not answered yet
         self._is_scheduled = False
+        self._released: asyncio.Event | None = None  # while what waits is kept
         self.lost = 0
         self._told = 0
         self.refused = ""
@@ -197,6 +208,11 @@ class _Publishing:
 
     @property
     def is_up(self) -> bool:
+        """Whether messages are sent."""
+        return self._connection is not None and self._released is None
+
+    @property
+    def is_connected(self) -> bool:
         """Whether Redis can be reached."""
         return self._connection is not None
 
@@ -232,21 +248,33 @@ class _Publishing:
         """Send what waits, if Redis takes it."""
         self._is_scheduled = False
         connection = self._connection
-        if connection is not None and connection.can_write and self._queue:
+        if connection is not None and connection.can_write and self._queue and self._released is None:
             self._sent.extend(self._queued)
             connection.write(b"".join(self._queue))
             self._queue.clear()
             self._queued.clear()
             self._size = 0
 
-    async def begin(self, connection: Connection) -> None:
-        """There is a connection."""
+    async def begin(self, connection: Connection, away: float) -> None:
+        """There is a connection, after so many seconds. Wait a while: other servers may have been cut off too."""
         self._connection = connection
-        self.flush()
+        self._released = asyncio.Event()
+        if away:
+            await _wait(self._released, connection, min(2 * away + 0.5, SETTLE))
+        self.release()
+
+    def release(self) -> None:
+        """Send what waits, whoever hears it."""
+        if self._released is not None:
+            self._released.set()
+            self._released = None
+            self.flush()
 
     def ping(self) -> None:
         """Have Redis say something."""
-        self._put(pack(("PING",)), asyncio.get_running_loop().create_future())
+        if self._connection is not None:
+            self._sent.append(asyncio.get_running_loop().create_future())
+            self._connection.write(pack(("PING",)))
 
     def answered(self, reply: Any) -> None:
         """What Redis says to the command that was sent first."""
@@ -276,7 +304,7 @@ class _Publishing:
 
     def over(self) -> None:
         """The connection is gone, and with it what was not answered: that may have been published, or not."""
-        self._connection = None
+        self._connection = self._released = None
         self.refused = ""
         sent, self._sent = self._sent, deque()
         self._lose(sent, "the connection to Redis was lost when they had been sent")
@@ -293,7 +321,7 @@ class _Publishing:
     def leave_loop(self) -> None:
         """The loop is over in which all this was to be sent."""
         left = [None for each in (*self._sent, *self._queued) if each is None]
-        self._connection = None
+        self._connection = self._released = None
         self._sent.clear()
         self._queued = []
         self._queue.clear()
@@ -341,20 +369,15 @@ class _Listening:
         if self._subscriptions.pop((command, channel), None) is not None and self._connection is not None:
             self._connection.write(pack((command.replace("SUB", "UNSUB"), channel)))
 
-    async def begin(self, connection: Connection) -> None:
+    async def begin(self, connection: Connection, away: float) -> None:
         """There is a connection: subscribe to everything, and wait until Redis has confirmed that."""
         self._connection = connection
         self._unconfirmed = set(self._subscriptions)
         self._confirmed = asyncio.Event()
         if self._unconfirmed:
             connection.write(b"".join(pack(each) for each in self._subscriptions))
-            confirmed = asyncio.ensure_future(self._confirmed.wait())
-            try:
-                await asyncio.wait((confirmed, connection.closed), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                confirmed.cancel()
-            if not self._confirmed.is_set():
-                raise ConnectionError(connection.closed.result())
+            async with asyncio.timeout(PATIENCE):
+                await _wait(self._confirmed, connection, None)
         self.is_up = True
 
     def over(self) -> None:
@@ -408,6 +431,17 @@ class _Listening:
         except (Exception, asyncio.CancelledError) as error:
             if self._failed.may_log():
                 log_error(log, "A message on the channel %s is skipped", _name(channel), error=error)
+
+
+async def _wait(event: asyncio.Event, connection: Connection, seconds: float | None) -> None:
+    """Wait for an event, so long at most if a time is given. Raises ConnectionError when the connection is lost."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((waiting, connection.closed), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if connection.closed.done():
+        raise ConnectionError(connection.closed.result())
 
 
 def _name(channel: bytes) -> str:
