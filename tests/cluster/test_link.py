@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from cluster.pair import KINDS, One, Proxy, pair, until
+from cluster.pair import KINDS, One, pair, until
 from support.redis import RedisServer, redis_server
 from whinny import AckTimeout, logs
 from whinny.errors import ClusterTimeout

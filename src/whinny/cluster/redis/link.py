@@ -78,6 +78,8 @@ class Link:
         self._ready: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = ""  # the state that the log knows
+        self.returned: Callable[[], None] | None = None
+        """Called when the link was degraded and is ready."""
         self.publish = self._out.publish
         self.ask = self._out.ask
         self.subscribe = self._in.subscribe
@@ -182,6 +184,8 @@ class Link:
             log.warning("degraded: this server is cut off from the others of its cluster, and goes on alone: %s", why)
         elif was:
             log.warning("ready: this server is back in its cluster; what the others sent meanwhile has not come here")
+            if self.returned is not None:
+                self.returned()
         else:
             log.info("ready: this server is in its cluster")
 
@@ -454,10 +458,15 @@ class RedisPeers(Peers):
     def __init__(self, link: Link, make: Callable[[], MemoryAdapter[Any]]) -> None:
         self._link = link
         self._make = make
+        link.returned = self._returned
 
     def adapter(self) -> MemoryAdapter[Any]:
         """The adapter of a new namespace."""
         return self._make()
+
+    def _returned(self) -> None:
+        if self.returned is not None:
+            self.returned()
 
     async def start(self) -> None:
         """Connect."""
