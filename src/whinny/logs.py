@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final
 
+SPARING: Final = 10.0
+"""Seconds for which lines of one kind are counted after one of them was written."""
+
+_BRIEF: Final = 200  # characters
 _LONGEST: Final = 10_000  # characters of what one error says
 _MOST: Final = 20  # errors that led to one another, or stand in a group
 _MOST_FRAMES: Final = 100  # of one error, the last ones
@@ -44,6 +49,50 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def brief(text: str) -> str:
+    """`escape`, of a text that may be very long."""
+    return escape(text if len(text) <= _BRIEF else text[:_BRIEF] + " …")
+
+
+class Sparing:
+    """Lines of which there may be a flood: one is written, those that follow soon are counted."""
+
+    __slots__ = ("_log", "_more", "_timer", "_what")
+
+    def __init__(self, log: logging.Logger, what: str) -> None:
+        """`what` follows a number: "messages were skipped"."""
+        self._log = log
+        self._what = what
+        self._more = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def may_log(self) -> bool:
+        """Whether a line is to be written now; in the loop."""
+        if self._timer is not None:
+            self._more += 1
+            return False
+        self._wait()
+        return True
+
+    def close(self) -> None:
+        """Write how many were counted, and wait no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._more:
+            self._log.warning("%s more %s", self._more, self._what)
+            self._more = 0
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(SPARING, self._over)
+
+    def _over(self) -> None:
+        goes_on = self._more > 0
+        self.close()
+        if goes_on:
+            self._wait()
 
 
 def describe(error: BaseException) -> str:

@@ -284,6 +284,9 @@ class Health:
 class Peers(ABC):
     """The way of one server to the others: what the adapters of all its namespaces share."""
 
+    returned: Callable[[], None] | None = None
+    """To be called when this server was cut off and is back: what the others sent meanwhile has not come."""
+
     @abstractmethod
     def adapter(self) -> MemoryAdapter[Any]:
         """The adapter of a new namespace."""

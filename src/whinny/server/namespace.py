@@ -14,7 +14,7 @@ from whinny import protocol
 from whinny.cluster import SocketDetails, wire_args
 from whinny.engine import Packet, message_packets
 from whinny.errors import ClusterTimeout, ConnectionRefused, EncodeError
-from whinny.logs import escape, log_error
+from whinny.logs import brief, escape, log_error
 from whinny.protocol import Event
 from whinny.server.acks import AckListener, Relay
 from whinny.server.events import Job
@@ -129,12 +129,15 @@ class Namespace(ServerEvents):
         return self._remote(found)
 
     def _remote(self, found: Sequence[dict[str, Any]]) -> list[RemoteSocket]:
-        sockets = []
+        sockets, wrong = [], []
         for each in found:
             try:
                 sockets.append(RemoteSocket(self, msgspec.convert(each, SocketDetails)))
             except msgspec.ValidationError as error:
-                log.warning("What another server says of a socket cannot be read: %s", escape(str(error)))
+                wrong.append(str(error))
+        if wrong:
+            why = brief(wrong[0])
+            log.warning("What other servers say of %s sockets cannot be read, as here: %s", len(wrong), why)
         return sockets
 
     # what the other servers bring

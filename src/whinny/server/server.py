@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from whinny.cluster import ClusterAdapter, Health, MemoryAdapter, check_namespace
 from whinny.engine import Connection, Engine
 from whinny.errors import ConfigurationError
+from whinny.logs import log_error
 from whinny.server.client import Client
 from whinny.server.namespace import Namespace
 from whinny.server.options import ServerOptions
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from whinny.cluster import AdapterOption
     from whinny.protocol import EventDecoder
     from whinny.server.socket import Socket
+
+log = logging.getLogger("whinny.server")
 
 T = TypeVar("T")
 
@@ -39,6 +43,8 @@ class Server(ServerEvents):
         self._adapter_factory: object = MemoryAdapter if adapter is None else adapter
         if self._peers is not None:
             self._adapter_factory = self._peers.adapter
+            self._peers.returned = self._returned
+        self._when_back: list[Callable[[], None]] = []
         self.engine = Engine(self.options, self._on_connection)
         self.event_decoders: dict[str, Mapping[str, EventDecoder]] = {}  # of the apps, by namespace and event
         self.namespaces: dict[str, Namespace] = {}
@@ -122,6 +128,20 @@ class Server(ServerEvents):
     def health(self) -> Health:
         """How this server stands with the others of its cluster."""
         return Health() if self._peers is None else self._peers.health()
+
+    def when_back(self, fn: Callable[[], None]) -> None:
+        """Call `fn`, in the loop, whenever this server was cut off from its cluster and is back.
+
+        What the others sent meanwhile has not come.
+        """
+        self._when_back.append(fn)
+
+    def _returned(self) -> None:
+        for fn in list(self._when_back):
+            try:
+                fn()
+            except Exception as error:
+                log_error(log, "What is to be done when the server is back in its cluster failed", error=error)
 
     # the end
 

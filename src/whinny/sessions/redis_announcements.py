@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from redis.exceptions import RedisError
 
-from whinny.logs import escape, log_error
+from whinny.logs import Sparing, brief, escape, log_error
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -39,6 +39,8 @@ class Announcements:
         self._redis = redis
         self._name = secrets.token_hex(8)
         self._task: asyncio.Task[None] | None = None
+        self._lost = False  # as the log has it
+        self._skipped = Sparing(log, f"messages on the channel {escape(channel)} were skipped")
 
     def ended(self, id_: str) -> bytes:
         """The announcement of a session that is destroyed."""
@@ -50,8 +52,11 @@ class Announcements:
 
     def listen(self) -> None:
         """Hear the others from here on, in a task."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._listen())
+        loop = asyncio.get_running_loop()
+        if self._task is None or self._task.done() or self._task.get_loop() is not loop:
+            self._lost = False
+            self._skipped.close()
+            self._task = loop.create_task(self._listen())
 
     async def close(self) -> None:
         """Hear nobody any more."""
@@ -60,25 +65,26 @@ class Announcements:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            self._skipped.close()
 
     async def _listen(self) -> None:
-        was_lost = False
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:
                     await pubsub.subscribe(self.channel)
-                    await self._read(pubsub, was_lost)
+                    await self._read(pubsub)
             except (RedisError, OSError, TimeoutError) as error:
-                if not was_lost:
-                    why = escape(str(error))
+                if not self._lost:
+                    why = brief(str(error))
                     log.warning("Sessions that end in other processes are not heard of, for now: %s", why)
             except Exception as error:
-                log_error(log, "Sessions that end in other processes are not heard of, for now", error=error)
-            was_lost = True
+                if not self._lost:
+                    log_error(log, "Sessions that end in other processes are not heard of, for now", error=error)
+            self._lost = True
             await asyncio.sleep(AGAIN)
 
-    async def _read(self, pubsub: PubSub, was_lost: bool) -> None:
-        quiet = False
+    async def _read(self, pubsub: PubSub) -> None:
+        quiet = subscribed = False
         while True:
             message = await pubsub.get_message(timeout=QUIET)
             if message is None:
@@ -90,20 +96,32 @@ class Announcements:
             quiet = False
             if message["type"] == "message":
                 self._hear(message["data"])
-            elif message["type"] == "subscribe" and was_lost:
-                was_lost = False
-                log.warning("Sessions that end in other processes are heard of again")
-                for observer in list(self._store.observers):
-                    observer.sessions_unsure()
+            elif message["type"] == "subscribe":
+                if self._lost or subscribed:  # the client may have lost Redis and found it again by itself
+                    self._back()
+                subscribed = True
+
+    def _back(self) -> None:
+        self._lost = False
+        log.warning("Sessions that end in other processes are heard of again; some may have ended meanwhile")
+        for observer in list(self._store.observers):
+            observer.sessions_unsure()
 
     def _hear(self, data: str | bytes) -> None:
         try:
             name, kind, ids = _decode(data)
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            log.warning("A message on the channel %s is skipped: %s", escape(self.channel), escape(str(error)))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            if self._skipped.may_log():
+                log.warning("A message on the channel %s is skipped: %s", escape(self.channel), brief(str(error)))
             return
         if name == self._name:
             return  # the observers know
+        try:
+            self._tell(kind, ids)
+        except Exception as error:
+            log_error(log, "A session that has ended in another process could not be ended here", error=error)
+
+    def _tell(self, kind: str, ids: list[str]) -> None:
         if kind == "replaced" and len(ids) == 2:
             self._store.note_move(*ids)
         for observer in list(self._store.observers):

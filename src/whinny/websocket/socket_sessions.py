@@ -80,8 +80,21 @@ class SocketSessions:
         server = self._services.get(WsServer)
         if not self._hears_cluster and server.is_attached:
             self._hears_cluster = True
-            server.io.on(ENDED, self.sessions_ended)
-            server.io.on(REPLACED, self.session_replaced)
+            server.io.on(ENDED, self._ended_elsewhere)
+            server.io.on(REPLACED, self._replaced_elsewhere)
+            server.io.when_back(self._cluster_is_back)
+
+    def _ended_elsewhere(self, *args: Any) -> None:
+        ids = args[0] if len(args) == 1 and isinstance(args[0], list) else ()
+        self.sessions_ended([id_ for id_ in ids if isinstance(id_, str)])
+
+    def _replaced_elsewhere(self, *args: Any) -> None:
+        if len(args) == 2 and all(isinstance(id_, str) for id_ in args):
+            self.session_replaced(*args)
+
+    def _cluster_is_back(self) -> None:
+        for _, watcher in list(self._stores.values()):
+            watcher.cluster_is_back()
 
     def tell_cluster(self, event: str, *ids: Any) -> None:
         """Tell the other servers."""
@@ -263,6 +276,11 @@ class _Watcher:
         self._sockets.session_replaced(old, new)
         if not self._store.announces:
             self._sockets.tell_cluster(REPLACED, old, new)
+
+    def cluster_is_back(self) -> None:
+        """What other servers said meanwhile has not come."""
+        if not self._store.announces:
+            self.sessions_unsure()
 
     def sessions_unsure(self) -> None:
         """Some may have ended without anybody having heard of it here."""

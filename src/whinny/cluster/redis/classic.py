@@ -143,7 +143,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
             self.server_count,
             seconds,
         )
-        found = [with_bytes(socket) for sockets in answers for socket in sockets]
+        found = [socket for sockets in answers for socket in sockets]
         if missing:
             raise ClusterTimeout(f"{missing} did not say within {seconds} s which sockets they have.", found)
         return found
@@ -164,8 +164,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
 
     async def server_count(self) -> int:
         """How many servers listen to requests. Raises ConnectionError."""
-        _, count = await self._link.ask("PUBSUB", "NUMSUB", self._channels.requests)
-        return int(count)
+        return await self._link.count("PUBSUB", "NUMSUB", self._channels.requests)
 
     def _request(self, type_: Request, **rest: Any) -> None:
         message = encode_json({"uid": self.uid, "type": type_.value, **rest})
@@ -200,6 +199,8 @@ class ClassicAdapter(MemoryAdapter[Any]):
         elif request.request_id is not None:
             self._answer(request, request.request_id)
             return
+        else:
+            raise ValueError(f"it is a request of type {request.type}, without an id")
         if request.sid is not None and request.request_id is not None and self.has_room(request.sid):
             self._respond(request, requestId=request.request_id)  # older servers wait for it
 
@@ -214,6 +215,8 @@ class ClassicAdapter(MemoryAdapter[Any]):
             self._respond(request, requestId=request_id, sockets=found)
         elif request.type == Request.BROADCAST and request.packet is not None:
             self._on_ask(request, request_id, request.packet)
+        else:
+            raise ValueError(f"it is no request of type {request.type}")
 
     def _on_server_side_emit(self, request: Asked) -> None:
         def answer(result: Any) -> None:
@@ -232,8 +235,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
             response = {"type": Request.BROADCAST_ACK.value, "requestId": request_id, "packet": argument}
             self._link.publish("PUBLISH", channel, encode_msgpack(response))
 
-        milliseconds = request.opts.flags.get("timeout")
-        seconds = milliseconds / 1000 if isinstance(milliseconds, (int, float)) else self._settings.request_timeout
+        seconds = request.opts.timeout(self._settings.request_timeout)
         count = self._host.on_broadcast_with_ack(packet.data, request.opts.selection, seconds, answer)
         self._respond(request, type=Request.BROADCAST_CLIENT_COUNT.value, requestId=request_id, clientCount=count)
 
@@ -256,4 +258,4 @@ class ClassicAdapter(MemoryAdapter[Any]):
         elif response.type == Request.SERVER_SIDE_EMIT:
             self._waiting.came(response.request_id, with_bytes(response.data))
         else:
-            self._waiting.came(response.request_id, response.sockets)
+            self._waiting.came(response.request_id, with_bytes(response.sockets))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from whinny.cluster.adapter import Selection
 from whinny.errors import EncodeError
@@ -19,6 +19,12 @@ from whinny.protocol import plain
 
 EVENT: Final = 2
 """The type of the only packets that servers send to each other; binary values stand in them as they are."""
+
+LONGEST: Final = 86400.0
+"""Seconds that a server waits for acknowledgements at most: a timer for each of them is kept so long."""
+
+Count = Annotated[int, Meta(ge=0, le=2**31)]
+"""How many clients were asked."""
 
 
 class Request(IntEnum):
@@ -67,6 +73,11 @@ class Packet(Struct):
     data: list[Any]
     nsp: str = "/"
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no event; clients would take it for a broken server, and go."""
+        if not self.data or type(self.data[0]) not in (str, int):
+            raise ValueError("it has no event name")
+
 
 class Options(Struct, rename={"excluded": "except"}):
     """Whom something concerns, and how."""
@@ -79,6 +90,13 @@ class Options(Struct, rename={"excluded": "except"}):
     def selection(self) -> Selection:
         """Whom it concerns."""
         return Selection(tuple(self.rooms), tuple(self.excluded))
+
+    def timeout(self, default: float) -> float:
+        """Seconds that clients have to acknowledge."""
+        milliseconds = self.flags.get("timeout")
+        if not isinstance(milliseconds, (int, float)) or not milliseconds >= 0:  # NaN is not
+            return default
+        return min(milliseconds, LONGEST * 1000) / 1000
 
 
 class Asked(Struct, rename={"request_id": "requestId"}):
@@ -103,7 +121,7 @@ class Answered(Struct, rename={"request_id": "requestId", "client_count": "clien
     type: int | None = None
     sockets: list[Any] = field(default_factory=list)
     data: Any = None
-    client_count: int = 0
+    client_count: Count = 0
     packet: Any = None
 
 
@@ -152,9 +170,14 @@ def encode_ask(uid: str, request_id: str, packet: bytes, selection: Selection, t
             "requestId": request_id,
             "type": Request.BROADCAST.value,
             "packet": msgspec.Raw(packet),
-            "opts": options(selection, {"timeout": round(timeout * 1000)}),
+            "opts": options(selection, timeout_flags(timeout)),
         }
     )
+
+
+def timeout_flags(timeout: float) -> dict[str, Any]:
+    """The flags of a request for acknowledgements; `timeout` in seconds."""
+    return {"timeout": round(min(timeout, LONGEST) * 1000)}
 
 
 def encode_json(message: dict[str, Any]) -> bytes:

@@ -6,10 +6,12 @@ redis-py's own way to send a command and read its answer took 23 µs, where this
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import hiredis
+from redis.exceptions import ResponseError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -21,6 +23,8 @@ TICK: Final = 2.5
 """Seconds without a word from Redis after which it is asked whether it is still there; so long it may take for that."""
 
 _MORE: Final = object()
+
+_who: Final = re.compile(rb"id=(\d+) addr=(\S+)").search
 
 
 def pack(command: tuple[str | bytes, ...]) -> bytes:
@@ -39,21 +43,38 @@ class Connection(asyncio.Protocol):
         self._writable = writable
         self._reader = hiredis.Reader(notEnoughData=_MORE)
         self._transport: asyncio.Transport | None = None
-        self._source: object = None
+        self._writer: object = None
+        self.name: tuple[bytes, ...] = ()
+        """What Redis calls it, if it says so."""
         self._heard = False
         self._asked = False
         self._timer: asyncio.TimerHandle | None = None
         self.can_write = True
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def open(self, redis: Redis) -> None:
-        """Connect as this client would. Raises RedisError, OSError."""
+    async def open(self, redis: Redis, last: tuple[bytes, ...] = ()) -> None:
+        """Connect as this client would. Raises RedisError, OSError.
+
+        `last` is the name of the connection that this one replaces. Redis ends it, should it not have noticed that it
+        is over: what it has of it would come after what this one sends, and it would count as another server.
+        """
         pool = redis.connection_pool
         options = {**pool.connection_kwargs, "decode_responses": False, "retry": None}
         source: Any = pool.connection_class(**options)
-        await source.connect()
-        self._source = source  # which would close the transport if nobody held it
+        try:
+            await source.connect()
+            if last:
+                await _ask(source, "CLIENT", "KILL", "ID", last[0], "ADDR", last[1])
+            found = _who(await _ask(source, "CLIENT", "INFO"))
+            self.name = found.groups() if found is not None else ()
+        except BaseException:
+            if source._writer is not None:
+                source._writer.transport.abort()
+                source._writer = source._reader = None
+            raise
+        self._writer = source._writer  # which would close the transport if nobody held it
         self._transport = cast("asyncio.Transport", source._writer.transport)
+        source._writer = source._reader = None  # or it would say that it was not closed
         self._transport.set_protocol(self)
         self._tick()
 
@@ -109,3 +130,13 @@ class Connection(asyncio.Protocol):
         """It does again."""
         self.can_write = True
         self._writable()
+
+
+async def _ask(source: Any, *command: str | bytes) -> bytes:
+    """What Redis answers in text; nothing where it refuses."""
+    await source.send_command(*command)
+    try:
+        answer = await source.read_response()
+    except ResponseError:
+        return b""
+    return answer if isinstance(answer, bytes) else b""

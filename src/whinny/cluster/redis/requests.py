@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from whinny.logs import brief
+
 if TYPE_CHECKING:
     from whinny.cluster.adapter import RemoteAnswers
 
@@ -23,11 +25,12 @@ def short_id() -> str:
 class Gathering:
     """The responses to one request: one of each of the other servers."""
 
-    __slots__ = ("_complete", "_expected", "responses")
+    __slots__ = ("_complete", "_expected", "_why", "responses")
 
     def __init__(self) -> None:
         self.responses: list[Any] = []
         self._expected: int | None = None
+        self._why = ""
         self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def came(self, response: Any) -> None:
@@ -43,7 +46,7 @@ class Gathering:
     def missing(self) -> str:
         """How many have not come, in words."""
         if self._expected is None:
-            return "the other servers"
+            return f"The other servers{self._why}"
         return f"{self._expected - len(self.responses)} of {self._expected} other servers"
 
     async def all(self, count: Callable[[], Awaitable[int]], timeout: float) -> bool:
@@ -53,7 +56,10 @@ class Gathering:
                 self._expected = await count() - 1
                 self._look()
                 await self._complete
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:
+            return False
+        except ConnectionError as error:
+            self._why = f" cannot be asked ({brief(str(error))}) and"
             return False
         return True
 

@@ -15,7 +15,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
-from whinny.cluster.redis.classic_wire import Packet
+from whinny.cluster.redis.classic_wire import Packet, timeout_flags
 from whinny.cluster.redis.client import client_of
 from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting
@@ -147,7 +147,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
     def ask(self, wire: bytes, selection: Selection, timeout: float, answers: RemoteAnswers) -> Callable[[], None]:
         """The other servers ask their members for acknowledgements."""
         opts = whom(selection)
-        opts["flags"] = {"timeout": round(timeout * 1000)}
+        opts["flags"] = timeout_flags(timeout)
         return self._waiting.ask(
             lambda id_: self._send_all(Kind.BROADCAST, packet=msgspec.Raw(wire), opts=opts, requestId=id_),
             self.server_count,
@@ -195,8 +195,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     async def server_count(self) -> int:
         """How many servers listen. Raises ConnectionError."""
-        _, count = await self._link.ask("PUBSUB", "SHARDNUMSUB", self._channels.every_server)
-        return int(count)
+        return await self._link.count("PUBSUB", "SHARDNUMSUB", self._channels.every_server)
 
     def _send_all(self, kind: Kind, **data: Any) -> None:
         self._send(self._channels.every_server, kind, **data)
@@ -224,7 +223,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         elif message.type == Kind.SERVER_SIDE_EMIT:
             self._on_server_side_emit(message)
         elif content.request_id is None:
-            return
+            raise ValueError(f"it is a message of type {message.type}, without an id of a request")
         elif message.type == Kind.FETCH_SOCKETS:
             self._respond(message, Kind.FETCH_SOCKETS_RESPONSE, sockets=self._host.describe_sockets(selection))
         elif message.type == Kind.FETCH_SOCKETS_RESPONSE:
@@ -239,8 +238,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         if message.data.request_id is None:
             self._host.on_broadcast(packet.data, selection, bool(opts.flags.get("volatile")))
             return
-        milliseconds = opts.flags.get("timeout")
-        seconds = milliseconds / 1000 if isinstance(milliseconds, (int, float)) else self._settings.request_timeout
+        seconds = opts.timeout(self._settings.request_timeout)
         count = self._host.on_broadcast_with_ack(
             packet.data,
             selection,
@@ -258,11 +256,13 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     def _on_answer(self, message: Message, request_id: str) -> None:
         asks = self._waiting.asked(request_id)
+        if message.type not in (Kind.BROADCAST_CLIENT_COUNT, Kind.BROADCAST_ACK):
+            raise ValueError(f"it is a message of the unknown type {message.type}")
         if asks is None:
             return
         if message.type == Kind.BROADCAST_CLIENT_COUNT:
             asks.server_asked(message.data.client_count)
-        elif message.type == Kind.BROADCAST_ACK:
+        else:
             asks.answered([message.data.packet])
 
     def _respond(self, request: Message, kind: Kind, **data: Any) -> None:

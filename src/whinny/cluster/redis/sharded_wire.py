@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from whinny.cluster.adapter import Selection
-from whinny.cluster.redis.classic_wire import EVENT, Options, options
+from whinny.cluster.redis.classic_wire import EVENT, Count, Options, options
 from whinny.errors import EncodeError
 from whinny.protocol import plain
 
@@ -62,7 +62,7 @@ class Data(Struct, rename={"request_id": "requestId", "client_count": "clientCou
     rooms: list[str] = field(default_factory=list)
     close: bool = False
     sockets: list[Any] = field(default_factory=list)
-    client_count: int = 0
+    client_count: Count = 0
 
 
 class Message(Struct):
