@@ -89,6 +89,7 @@ class _UseWebsocketSessions(ControllerHook):
         if in_use is not None and in_use.sessions is sessions:
             return await self._go_on(ctx, in_use, services)
         in_use = ctx.session_in_use = _InUse(sessions)
+        sockets.enter_event(socket)  # before all that may find that the session has ended
         token = sockets.token(socket)
         session: Session | None = None
         if token is not None:
@@ -110,7 +111,6 @@ class _UseWebsocketSessions(ControllerHook):
             if in_use.begun is not None:
                 sockets.end(socket, in_use.begun)
             raise
-        sockets.enter_event(socket)
 
         async def commit(response: AnyResponse | None) -> None:
             try:
@@ -120,7 +120,6 @@ class _UseWebsocketSessions(ControllerHook):
             finally:
                 if in_use.begun is not None:
                     sockets.end(socket, in_use.begun)
-                sockets.leave_event(socket)
 
         return commit
 
