@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 
 from sessions.test_socket_sessions import data_of, error_of
+from unit.clock import in_fake_time
+from unit.fakes import FakeClient
 from whinny import (
     ServiceManager,
     Settings,
     SocketIOController,
     WebsocketContext,
     WebsocketResponse,
+    WsServer,
     dependency,
     event_name,
+    forward_http_session_to_websocket,
     use_websocket_sessions,
     websocket_hook,
 )
@@ -113,3 +117,34 @@ async def test_a_task_that_an_event_has_started_ends_the_session(controller: End
         await data_of(client, "end later")
         controller.over.set()
         assert await client.wait_disconnected() == "io server disconnect"
+
+
+class Forwarding(Ending):
+    """The same for clients that have a session already."""
+
+    async def on_connection(self, ctx: WebsocketContext) -> None:
+        await forward_http_session_to_websocket(ctx)
+
+
+class Admins(Forwarding):
+    """The same, for another namespace."""
+
+    namespace = "/admins"
+
+
+@in_fake_time
+async def test_what_else_the_client_has_joined_waits_for_the_answer_too() -> None:
+    """The connection is closed with it."""
+    services = ServiceManager(Settings(session_store="memory:"))
+    services.get(Forwarding).attach()
+    services.get(Admins).attach()
+    session = services.get(Sessions).create()
+    await session.commit()
+    client = FakeClient(services.get(WsServer).io)
+    for namespace in ("/", "/admins"):
+        client.send_connect(namespace, {"token": session.token})
+    await asyncio.sleep(1)
+    client.emit("log out", ack_id=1)
+    await asyncio.sleep(1)
+    assert client.acks() == {1: {"status": "ok", "data": "bye"}}
+    assert client.connection.state == "closed"
