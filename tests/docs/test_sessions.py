@@ -43,6 +43,7 @@ ELSEWHERE = {
     ("Sessions", "bash", 0),
     ("A store of your own", "python", 0),  # below, as files
     ("A store of your own", "python", 1),
+    ("Testing", "python", 0),
 }
 
 ADA = {"name": "ada", "password": "engine"}
@@ -228,3 +229,18 @@ def test_a_store_of_ones_own(tmp_path: Path) -> None:
         timeout=50,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tests_of_an_app_with_sessions_pass(tmp_path: Path) -> None:
+    """They run as they are printed, none warns, and nothing is left in the folder."""
+    (tmp_path / "test_visits.py").write_text(Page("sessions.md").files["test_visits.py"])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("4 passed in "), done.stdout
+    assert [each.name for each in tmp_path.iterdir()] == ["test_visits.py"]
