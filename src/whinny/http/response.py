@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,6 +111,12 @@ class HttpResponse:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'' if self.body is None else repr(self.body)})"
+
+def copy_of(response: HttpResponse) -> HttpResponse:
+    """A response of the same class with headers and cookies of its own, and the same body."""
+    made = copy(response)
+    made._headers, made._cookies = dict(response._headers), dict(response._cookies)
+    return made
 
 
 class HttpResponseSuccess(HttpResponse):

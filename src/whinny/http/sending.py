@@ -16,6 +16,8 @@ from whinny.protocol import encode_value
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from whinny.http.cookie import Cookie
+
 _IN_A_URL: Final = ":/%#?=@[]!$&'()*+,;~"
 
 _BODILESS: Final = frozenset({204, 304})
@@ -44,6 +46,15 @@ def render(response: HttpResponse) -> Response:
     for name, cookie in response.get_cookies().items():
         rendered.raw_headers.append((b"set-cookie", cookie.header(name)))
     return rendered
+
+
+def add_cookies(rendered: Response, cookies: dict[str, Cookie]) -> None:
+    """Add those of which the response has none of that name."""
+    if cookies:
+        there = {value.partition(b"=")[0] for name, value in rendered.raw_headers if name == b"set-cookie"}
+        for name, cookie in cookies.items():
+            if name.encode() not in there:
+                rendered.raw_headers.append((b"set-cookie", cookie.header(name)))
 
 
 def _content(body: Any) -> tuple[Any, str]:
