@@ -363,6 +363,12 @@ async def test_the_cookie_of_the_user_holds_any_text(text: str) -> None:
         assert not set(value) & set('\\ ,"')
 
 
+async def test_cookies_for_other_sites_are_secure() -> None:
+    """Browsers keep no others; here also where the request came without TLS, as from a proxy."""
+    async with asked(cookie=True, SESSION_COOKIE_SAME_SITE="none") as ask:
+        assert all("Secure" in each for each in (await ask.get()).headers.get_list("set-cookie"))
+
+
 async def test_the_cookie_of_nobody_is_removed() -> None:
     async with asked(cookie=True, user_cookie=lambda ctx, services: None) as ask:
         assert removed(await ask.get()) == {"user"}

@@ -31,7 +31,9 @@ class Cookie:
     def header(self, name: str) -> bytes:
         """The value of the header that sets it under a name. Raises ValueError for what no header can hold."""
         if self.max_age is not None and type(self.max_age) is not int:
-            raise ValueError(f"The cookie {name!r} has the max_age {self.max_age!r}: it must be a whole number of seconds.")
+            raise ValueError(
+                f"The cookie {name!r} has the max_age {self.max_age!r}: it must be a whole number of seconds, an int."
+            )
         if self.same_site is not None and self.same_site not in get_args(SameSite):
             raise ValueError(
                 f"The cookie {name!r} has the same_site {self.same_site!r}: it must be 'lax', 'strict', 'none' or None."

@@ -41,9 +41,7 @@ def with_lists(values: dict[str, Any], lists: Container[str]) -> dict[str, Any]:
     """The values, where those that are to be lists, and came once, are lists of one."""
     if not any(name in lists and not isinstance(value, list) for name, value in values.items()):
         return values
-    return {
-        name: [value] if name in lists and not isinstance(value, list) else value for name, value in values.items()
-    }
+    return {name: [value] if name in lists and not isinstance(value, list) else value for name, value in values.items()}
 
 
 def gather(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

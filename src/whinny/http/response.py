@@ -123,6 +123,7 @@ class HttpResponse:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'' if self.body is None else repr(self.body)})"
 
+
 def copy_of(response: HttpResponse) -> HttpResponse:
     """A response of the same class with headers and cookies of its own, and the same body."""
     made = copy(response)
