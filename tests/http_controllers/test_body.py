@@ -8,19 +8,18 @@ import json
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 import msgspec
 import pydantic
 import pytest
+from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
 
 from http_controllers.apps import ask, ask_app, make_app
+from whinny import ConfigurationError
 from whinny.http import Context, HttpResponse, HttpResponseOK, hook, post
 from whinny.http.body import _CHARSETS
-
-if TYPE_CHECKING:
-    from starlette.datastructures import UploadFile
 
 
 class Echo:
@@ -420,3 +419,16 @@ async def test_the_errors_of_a_form_are_of_what_was_sent() -> None:
     answer = await ask(root, "POST", data={"tags": "a", "count": "x"})
     assert answer.status_code == 400
     assert [each["instancePath"] for each in answer.json()["body"]] == ["/count"]
+
+
+def test_a_file_in_a_type_that_knows_none_is_refused() -> None:
+    @dataclass
+    class Form:
+        file: UploadFile
+
+    def upload(self: Any, ctx: Context, body: Any) -> HttpResponseOK:
+        return HttpResponseOK()
+
+    upload.__annotations__["body"] = Form
+    with pytest.raises(ConfigurationError, match="UploadFile'> is not supported. Use builtin"):
+        make_app(type("Root", (), {"upload": post("/")(upload)}))

@@ -17,6 +17,8 @@ def module(heading: str) -> ModuleType:
 
 
 START = module("Requests and responses")
+MOUNTED = module("In another app")
+UPLOADS = module("The context")
 RESPONSES = module("Responses")
 HOOKS = module("Hooks")
 ERRORS = module("Errors")
@@ -32,6 +34,29 @@ async def test_requests_are_answered_and_clients_hear_of_them() -> None:
         assert (await http.get("/products")).json() == [(await http.get("/products/0")).json()]
         answer = await http.post("/products", json={"name": "x"})
         assert (answer.status_code, [each["keyword"] for each in answer.json()["body"]]) == (400, ["required"])
+
+
+async def test_another_app_boots_and_closes_the_services() -> None:
+    """Where it does not, they boot at the first request, and are left open."""
+    async with client_of(MOUNTED.app) as client:
+        assert not MOUNTED.services.booted
+        assert (await client.get("/shop/products")).json() == ["saddle"]
+        assert MOUNTED.services.booted
+        await MOUNTED.services.close()
+        async with MOUNTED.app.router.lifespan_context(MOUNTED.app):
+            assert MOUNTED.services.booted
+            assert (await client.get("/shop/products")).json() == ["saddle"]
+        assert not MOUNTED.services.booted
+
+
+async def test_uploads() -> None:
+    """One file or two, and what is none."""
+    one, two = ("files", ("a.txt", b"ab")), ("files", ("b.txt", b"b"))
+    for files, sizes in (([one], {"a.txt": 2}), ([one, two], {"a.txt": 2, "b.txt": 1})):
+        answer = await ask_app(UPLOADS.app, "POST", "/files", data={"title": "x"}, files=files)
+        assert (answer.status_code, answer.json()) == (201, {"title": "x", "sizes": sizes})
+    answer = await ask_app(UPLOADS.app, "POST", "/files", data={"title": "x", "files": "text"})
+    assert answer.status_code == 400
 
 
 async def test_responses() -> None:

@@ -22,6 +22,7 @@ from whinny.http import (
     permission_required,
     post,
     use_sessions,
+    validate_body,
 )
 from whinny.http import sessions as http_sessions
 from whinny.sessions import Sessions, Store
@@ -395,6 +396,73 @@ async def test_cookies_may_come_in_several_fields() -> None:
         assert (await ask.client.get("/", headers=fields)).text == session.id
     assert seen[0] == {"a": "1", "sessionID": session.token, "b": "2", "c": "3"}
     assert seen[1] == f"a=1; sessionID={session.token}; b=2; c=3"
+
+
+# where the CSRF token is
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "field", "status"),
+    [
+        ("right", None, "wrong", 200),
+        ("wrong", None, "right", 403),
+        (None, "wrong", "right", 403),
+        ("right", "wrong", None, 200),
+        ("wrong", "right", None, 403),
+        (None, "right", "wrong", 200),
+        (None, None, "right", 200),
+        (None, None, "wrong", 403),
+    ],
+)
+async def test_a_header_comes_before_the_body(
+    first: str | None, second: str | None, field: str | None, status: int
+) -> None:
+    async with asked(cookie=True) as ask:
+        session = await ask.session()
+        given = {"right": session.csrf_token, "wrong": "x"}
+        headers = {"cookie": f"sessionID={session.token}"}
+        for name, which in (("x-csrf-token", first), ("x-xsrf-token", second)):
+            if which is not None:
+                headers[name] = given[which]
+        form = None if field is None else {"_csrf": given[field]}
+        assert (await ask.client.post("/", headers=headers, data=form)).status_code == status
+
+
+async def test_the_field_stays_in_the_body() -> None:
+    """A schema that lists what may be there lists it, or takes it out."""
+
+    def schema(**more: Any) -> dict[str, Any]:
+        return {"type": "object", "properties": {"name": {"type": "string"}, **more}, "additionalProperties": False}
+
+    def echo(self: Any, ctx: Context, body: Any) -> HttpResponse:
+        return HttpResponseOK(sorted(body))
+
+    def listing(self: Any, ctx: Context, body: Any) -> HttpResponse:
+        return echo(self, ctx, body)
+
+    def removing(self: Any, ctx: Context, body: Any) -> HttpResponse:
+        return echo(self, ctx, body)
+
+    root = use_sessions(cookie=True)(
+        type(
+            "Root",
+            (),
+            {
+                "strict": post("/strict")(validate_body(schema())(echo)),
+                "listing": post("/listing")(validate_body(schema(_csrf={}))(listing)),
+                "removing": post("/removing")(validate_body(schema(), remove_additional=True)(removing)),
+            },
+        )
+    )
+    services = ServiceManager(Settings(session_store="memory:"))
+    session = services.get(Sessions).create()
+    await session.commit()
+    form = {"name": "Ada", "_csrf": session.csrf_token}
+    async with client_of(app_of(root, services)) as client:
+        client.cookies.set("sessionID", session.token)
+        assert (await client.post("/strict", data=form)).status_code == 400
+        assert (await client.post("/listing", data=form)).json() == ["_csrf", "name"]
+        assert (await client.post("/removing", data=form)).json() == ["name"]
 
 
 # options
