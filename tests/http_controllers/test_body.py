@@ -430,5 +430,5 @@ def test_a_file_in_a_type_that_knows_none_is_refused() -> None:
         return HttpResponseOK()
 
     upload.__annotations__["body"] = Form
-    with pytest.raises(ConfigurationError, match="UploadFile'> is not supported. Use builtin"):
+    with pytest.raises(ConfigurationError, match=r"UploadFile'> is not supported\. Use builtin"):
         make_app(type("Root", (), {"upload": post("/")(upload)}))

@@ -25,10 +25,10 @@ from whinny.http import (
     validate_body,
 )
 from whinny.http import sessions as http_sessions
-from whinny.sessions import Sessions, Store
+from whinny.sessions import Session, Sessions, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.applications import Starlette
 
@@ -228,6 +228,50 @@ async def test_the_same_session_is_not_had_twice(caplog: pytest.LogCaptureFixtur
     async with client_of(app_of(Both)) as client:
         assert (await client.get("/again")).status_code == 500
     assert "cannot be had twice" in caplog.text
+
+
+async def test_the_session_is_there_after_the_commit() -> None:
+    """For outer post functions, and for a stream, which may commit once more."""
+    seen: list[Any] = []
+
+    @after(lambda ctx, response: seen.append(ctx.session.user_id))
+    @use_sessions(cookie=True)
+    class Root:
+        @get()
+        def stream(self, ctx: Context) -> HttpResponse:
+            ctx.session.set_user("ada")
+            return HttpResponseOK(self.pieces(ctx))
+
+        async def pieces(self, ctx: Context) -> AsyncIterator[str]:
+            ctx.session.set("late", True)
+            await ctx.session.commit()
+            yield ctx.session.token
+
+    services = ServiceManager(Settings(session_store="memory:"))
+    async with client_of(app_of(Root, services)) as client:
+        session = await services.get(Sessions).read((await client.get("/")).text)
+    assert seen == ["ada"]
+    assert session is not None
+    assert session.get("late") is True
+
+
+async def test_a_service_in_the_place_of_sessions_is_asked() -> None:
+    class Marked(Sessions):
+        def create(self) -> Session:
+            session = super().create()
+            session.content["marked"] = True
+            return session
+
+    class Root:
+        @get()
+        @use_sessions(cookie=True)
+        def go(self, ctx: Context) -> HttpResponse:
+            return HttpResponseOK(ctx.session.get("marked"))
+
+    services = ServiceManager(Settings(session_store="memory:"))
+    services.set(Sessions, services.make(Marked))
+    async with client_of(app_of(Root, services)) as client:
+        assert (await client.get("/")).json() is True
 
 
 # cookies of what was committed

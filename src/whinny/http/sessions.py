@@ -200,12 +200,14 @@ class _Request:
         self._ctx = ctx
         self._services = services
         self._settings = services.settings
-        self._sessions = _AnnouncedLater(sessions, ctx)
+        # A service that the app has set in its place is left as it is.
+        self._sessions = _AnnouncedLater(sessions, ctx) if type(sessions) is Sessions else sessions
         self._options = options
         self._find_user = find_user
         self._user_cookie = options.user_cookie
         self._protects = services.settings.csrf if options.csrf is None else options.csrf  # by CSRF tokens
-        self._before = ctx.session  # of a hook around this one that has another store, or another kind of token
+        self._is_inside = False  # of a hook that has another store, or another kind of token
+        self._before = ctx.session  # that hook's
 
     async def begin(self) -> HttpResponse | PostFunction | None:
         """The refusal, or what commits the session in the end; nothing, where an outer hook does."""
@@ -217,14 +219,19 @@ class _Request:
                 "This use_sessions stands behind another one that differs from it in its store or its cookie, and that "
                 "behind one like this: the session that both share cannot be had twice."
             )
+        self._is_inside = bool(around)
         around.append(self)
         result: HttpResponse | PostFunction | None = None
         try:
             result = await self._read()
         finally:
             if result != self._end:  # nothing is to be committed
-                self._ctx.session = self._before
+                self._give_back()
         return result
+
+    def _give_back(self) -> None:
+        if self._is_inside:
+            self._ctx.session = self._before
 
     def _is_like(self, other: _Request) -> bool:
         return self._sessions.store is other._sessions.store and self._options.cookie == other._options.cookie
@@ -285,7 +292,7 @@ class _Request:
         try:
             await self._commit(response)
         finally:
-            self._ctx.session = self._before
+            self._give_back()
 
     async def _commit(self, response: HttpResponse | None) -> None:
         session = check_session(self._ctx.session)
