@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 from docs.sections import Sections
 from http_controllers.apps import ask_app, client_of
@@ -23,6 +26,7 @@ RESPONSES = module("Responses")
 HOOKS = module("Hooks")
 ERRORS = module("Errors")
 TESTING = module("Testing")
+WITH_SESSIONS = module("With sessions")
 
 
 async def test_requests_are_answered_and_clients_hear_of_them() -> None:
@@ -86,6 +90,14 @@ async def test_errors() -> None:
 
 def test_the_unit_test_passes() -> None:
     TESTING.test_greeting()
+
+
+def test_the_tests_with_sessions_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And leave no file."""
+    monkeypatch.chdir(tmp_path)
+    WITH_SESSIONS.test_a_method()
+    WITH_SESSIONS.test_the_whole_way()
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_example_is_tested() -> None:
