@@ -95,7 +95,7 @@ class _UseWebsocketSessions(ControllerHook):
         if token is not None:
             session = await sessions.read(token)
             if session is None:
-                sockets.sessions_ended([session_id(token)])
+                sockets.not_found(session_id(token), sessions)
                 return _refusal("invalid_token", INVALID)
             if sockets.is_from_cookie(socket):
                 session.forbid_regeneration(FROM_COOKIE)
@@ -197,7 +197,7 @@ async def forward_http_session_to_websocket(
         return
     session = await sessions.read(token)
     if session is None:
-        sockets.sessions_ended([session_id(token)])
+        sockets.not_found(session_id(token), sessions)
         raise ConnectionRefused(INVALID, {"code": "invalid_token"})
     if cookie:
         if services.settings.csrf and not _has_csrf_token(ctx.socket, session):

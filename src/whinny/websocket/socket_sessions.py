@@ -186,6 +186,14 @@ class SocketSessions:
                 elif socket not in self.coming:
                     asyncio.get_running_loop().call_soon(partial(socket.disconnect, close=True))
 
+    def not_found(self, id_: str, sessions: Sessions) -> None:
+        """A session that a socket or a client has named is not there: it has ended, unless it goes on under another id.
+
+        Then `session_replaced` says so when the client can have the new cookie.
+        """
+        if id_ not in sessions.store.moved:
+            self.sessions_ended([id_])
+
     def session_replaced(self, old: str, new: str) -> None:
         """The sockets of the old token lose their connection, and come back with the new token if they have it.
 
