@@ -11,6 +11,7 @@ import pytest
 from docs.programs import line, program
 from docs.sections import Sections
 from support.pages import exec_as_module
+from support.servers import ROOT
 from whinny import ConnectionRefused
 from whinny.testing import TestClient
 
@@ -249,3 +250,38 @@ def test_a_csrf_middleware_inside_is_not_in_the_way(transport: str, serve_code: 
         assert node.refusal(url, **options)[0] == "xhr post error"
     else:
         node.open(url, **options)
+
+
+EXEMPTIONS = dict(re.findall(r"^- ([\w-]+) [\d.]+: `(.+?)`", (ROOT / "docs" / "existing-apps.md").read_text(), re.M))
+"""What the page writes for each middleware, around the app that `attach` gave."""
+
+AROUND = {
+    "asgi-csrf": ("from asgi_csrf import asgi_csrf", "asgi_csrf(app, signing_secret)"),
+    "starlette-csrf": (
+        "import re\nfrom starlette_csrf import CSRFMiddleware",
+        "CSRFMiddleware(app, secret)",
+    ),
+}
+"""What it takes to write that, and the same without an exemption."""
+
+
+def test_every_exemption_is_tried() -> None:
+    assert set(EXEMPTIONS) == set(AROUND)
+
+
+@pytest.mark.parametrize("package", list(AROUND))
+@on_both
+def test_a_csrf_middleware_around_everything(package: str, transport: str, serve_code: ServeCode, node: Node) -> None:
+    """It refuses polling without the exemption that the page shows, and lets it through with that."""
+    imports, without = AROUND[package]
+    given = 'secret = signing_secret = "a secret of the test, and a long one"'
+    options: dict[str, Any] = {"transports": [transport], "extraHeaders": {"Cookie": "a=b"}}
+    for made, refused in ((without, True), (EXEMPTIONS[package], False)):
+        url = serve_code(f"{imports}\n{SIGNED}\n{given}\napp = {made}\n").url
+        if package == "starlette-csrf" and transport == "websocket":
+            assert node.refusal(url, **options)[0] == ENGINE_ERRORS[transport], "put it inside"
+        elif refused and transport == "polling":
+            assert node.refusal(url, **options)[0] == "xhr post error"
+        else:
+            message, data = node.refusal(url, **options)
+            assert (message, data["code"]) == ("Log in first.", "no_user"), "the app itself answers"

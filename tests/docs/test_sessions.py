@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from docs.programs import browser_page, post
+from docs.programs import browser_page, line, post, program
 from docs.sections import Sections
 from support.pages import Page, exec_as_module
 from support.postgres import postgres_server
@@ -35,6 +35,9 @@ PAGE = Sections("sessions.md")
 COOKIE = PAGE.take("With a cookie")
 LOG_OUT = PAGE.take("With a cookie", "javascript")
 BEARER = PAGE.take("With a bearer token")
+ABOUT = PAGE.take("A cookie about the user")
+ABOUT_CLIENT = PAGE.take("A cookie about the user", "javascript")
+COMING_BACK = PAGE.take("Sessions and sockets", "javascript")
 SQL = PAGE.take("Stores")
 REDIS = PAGE.take("Stores", number=1)
 MIGRATION = PAGE.take("Stores", number=2)
@@ -43,6 +46,7 @@ ELSEWHERE = {
     ("Sessions", "bash", 0),
     ("A store of your own", "python", 0),  # below, as files
     ("A store of your own", "python", 1),
+    ("Testing", "python", 0),
 }
 
 ADA = {"name": "ada", "password": "engine"}
@@ -97,6 +101,42 @@ def test_logging_out_in_a_browser(serve_code: ServeCode) -> None:
         assert page.evaluate(me) == 200
         page.evaluate(f"async () => {{ {LOG_OUT} }}")
         assert page.evaluate(me) == 401
+
+
+def test_the_cookie_about_the_user_in_a_browser(serve_code: ServeCode) -> None:
+    """The page reads any name from it, and nothing when there is nobody."""
+    with browser_page(serve_code(ABOUT).url) as page:
+        read = f"() => {{ {ABOUT_CLIENT}; return userOfCookie(); }}"
+        assert page.evaluate(read) is None
+        assert post(page, "/log-in/%C5%81ukasz%20%22;,%25") == 204
+        assert page.evaluate(read) == {"name": 'Łukasz ";,%'}
+
+
+FORWARDING = """
+from whinny import ServiceManager, Settings, SocketIOController
+from whinny.websocket import forward_http_session_to_websocket
+
+
+class Root(SocketIOController):
+    async def on_connection(self, ctx):
+        await forward_http_session_to_websocket(ctx, cookie=True, required=True)
+
+
+app = ServiceManager(Settings(session_store="memory:")).get(Root).attach()
+"""
+
+
+def test_coming_back_with_a_token_of_no_session(serve_code: ServeCode, tmp_path: Path) -> None:
+    """The page tries once more, and then leads to the login."""
+    client = f"""
+import {{ io }} from "socket.io-client";
+const location = {{ assign: path => {{ console.log(path); socket.close(); }} }};
+const socket = io("{serve_code(FORWARDING).url}", {{ extraHeaders: {{ Cookie: "sessionID=x" }} }});
+socket.on("connect_error", error => console.log(error.data.code));
+{COMING_BACK}
+"""
+    with program(client, tmp_path) as process:
+        assert [line(process) for _ in range(3)] == ["invalid_token", "invalid_token", "/log-in"]
 
 
 # With a bearer token
@@ -228,3 +268,18 @@ def test_a_store_of_ones_own(tmp_path: Path) -> None:
         timeout=50,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tests_of_an_app_with_sessions_pass(tmp_path: Path) -> None:
+    """They run as they are printed, none warns, and nothing is left in the folder."""
+    (tmp_path / "test_visits.py").write_text(Page("sessions.md").files["test_visits.py"])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("4 passed in "), done.stdout
+    assert [each.name for each in tmp_path.iterdir()] == ["test_visits.py"]

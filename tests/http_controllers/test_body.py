@@ -8,19 +8,18 @@ import json
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypedDict
 
 import msgspec
 import pydantic
 import pytest
+from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
 
 from http_controllers.apps import ask, ask_app, make_app
+from whinny import ConfigurationError
 from whinny.http import Context, HttpResponse, HttpResponseOK, hook, post
 from whinny.http.body import _CHARSETS
-
-if TYPE_CHECKING:
-    from starlette.datastructures import UploadFile
 
 
 class Echo:
@@ -366,3 +365,70 @@ async def test_a_request_that_is_cancelled_stays_so() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+# lists in forms
+
+
+class TagsDict(TypedDict):
+    tags: list[str]
+
+
+@dataclass
+class TagsData:
+    tags: tuple[str, ...]
+    more: list[str] | None = None
+
+
+class TagsStruct(msgspec.Struct):
+    tags: set[str]
+
+
+class TagsModel(pydantic.BaseModel):
+    tags: list[str]
+    more: list[str] | None = None
+
+
+@pytest.mark.parametrize("declared", [TagsDict, TagsData, TagsStruct, TagsModel, dict[str, list[str]]])
+async def test_a_field_whose_type_is_a_list_may_come_once(declared: Any) -> None:
+    """In a form, where a list of one cannot be told from a text. In JSON it can."""
+
+    def echo(self: Any, ctx: Context, body: Any) -> HttpResponseOK:
+        return HttpResponseOK(body)
+
+    echo.__annotations__["body"] = declared
+    root = type("Root", (), {"echo": post("/")(echo)})
+    for sent in ("a", ["a", "b"]):
+        answer = await ask(root, "POST", data={"tags": sent})
+        assert sorted(answer.json()["tags"]) == list(sent), answer.text
+    assert (await ask(root, "POST", json={"tags": "a"})).status_code == 400
+    if declared in (TagsData, TagsModel):
+        assert (await ask(root, "POST", data={"tags": "a", "more": "b"})).json() == {"tags": ["a"], "more": ["b"]}
+
+
+async def test_the_errors_of_a_form_are_of_what_was_sent() -> None:
+    class Form(TypedDict):
+        tags: list[str]
+        count: int
+
+    def echo(self: Any, ctx: Context, body: Any) -> HttpResponseOK:
+        return HttpResponseOK(body)
+
+    echo.__annotations__["body"] = Form
+    root = type("Root", (), {"echo": post("/")(echo)})
+    answer = await ask(root, "POST", data={"tags": "a", "count": "x"})
+    assert answer.status_code == 400
+    assert [each["instancePath"] for each in answer.json()["body"]] == ["/count"]
+
+
+def test_a_file_in_a_type_that_knows_none_is_refused() -> None:
+    @dataclass
+    class Form:
+        file: UploadFile
+
+    def upload(self: Any, ctx: Context, body: Any) -> HttpResponseOK:
+        return HttpResponseOK()
+
+    upload.__annotations__["body"] = Form
+    with pytest.raises(ConfigurationError, match=r"UploadFile'> is not supported\. Use builtin"):
+        make_app(type("Root", (), {"upload": post("/")(upload)}))

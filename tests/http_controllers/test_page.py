@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 from docs.sections import Sections
 from http_controllers.apps import ask_app, client_of
@@ -17,10 +20,13 @@ def module(heading: str) -> ModuleType:
 
 
 START = module("Requests and responses")
+MOUNTED = module("In another app")
+UPLOADS = module("The context")
 RESPONSES = module("Responses")
 HOOKS = module("Hooks")
 ERRORS = module("Errors")
 TESTING = module("Testing")
+WITH_SESSIONS = module("With sessions")
 
 
 async def test_requests_are_answered_and_clients_hear_of_them() -> None:
@@ -32,6 +38,29 @@ async def test_requests_are_answered_and_clients_hear_of_them() -> None:
         assert (await http.get("/products")).json() == [(await http.get("/products/0")).json()]
         answer = await http.post("/products", json={"name": "x"})
         assert (answer.status_code, [each["keyword"] for each in answer.json()["body"]]) == (400, ["required"])
+
+
+async def test_another_app_boots_and_closes_the_services() -> None:
+    """Where it does not, they boot at the first request, and are left open."""
+    async with client_of(MOUNTED.app) as client:
+        assert not MOUNTED.services.booted
+        assert (await client.get("/shop/products")).json() == ["saddle"]
+        assert MOUNTED.services.booted
+        await MOUNTED.services.close()
+        async with MOUNTED.app.router.lifespan_context(MOUNTED.app):
+            assert MOUNTED.services.booted
+            assert (await client.get("/shop/products")).json() == ["saddle"]
+        assert not MOUNTED.services.booted
+
+
+async def test_uploads() -> None:
+    """One file or two, and what is none."""
+    one, two = ("files", ("a.txt", b"ab")), ("files", ("b.txt", b"b"))
+    for files, sizes in (([one], {"a.txt": 2}), ([one, two], {"a.txt": 2, "b.txt": 1})):
+        answer = await ask_app(UPLOADS.app, "POST", "/files", data={"title": "x"}, files=files)
+        assert (answer.status_code, answer.json()) == (201, {"title": "x", "sizes": sizes})
+    answer = await ask_app(UPLOADS.app, "POST", "/files", data={"title": "x", "files": "text"})
+    assert answer.status_code == 400
 
 
 async def test_responses() -> None:
@@ -61,6 +90,14 @@ async def test_errors() -> None:
 
 def test_the_unit_test_passes() -> None:
     TESTING.test_greeting()
+
+
+def test_the_tests_with_sessions_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And leave no file."""
+    monkeypatch.chdir(tmp_path)
+    WITH_SESSIONS.test_a_method()
+    WITH_SESSIONS.test_the_whole_way()
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_example_is_tested() -> None:

@@ -273,6 +273,19 @@ def test_a_path_has_no_query(path: str) -> None:
     assert refusal(root(sub_controllers=(SubController(path, inner),))) == f"Root.go {words}"
 
 
+@pytest.mark.parametrize(("path", "written"), [("/a%20b", "/a b"), ("/%C3%BC/{id}", "/ü/{id}")])
+def test_a_path_is_written_as_it_is_when_decoded(path: str, written: str) -> None:
+    for refused in (lambda: get(path), lambda: controller(path, object)):
+        with pytest.raises(ConfigurationError, match="when they have been decoded: write") as caught:
+            refused()
+        assert repr(written) in str(caught.value)
+
+
+async def test_a_path_may_have_any_letters() -> None:
+    root = type("Root", (), {"go": get("/a b/100%")(lambda self: HttpResponseOK("yes"))})
+    assert (await ask(root, path="/a%20b/100%25")).text == "yes"
+
+
 def test_the_name_of_a_parameter_is_said_to_be_wrong() -> None:
     """Starlette would take what is in the braces for a text of the path."""
     assert refusal(root(go=get("/{user-id}")(lambda self: HttpResponseOK()))) == (

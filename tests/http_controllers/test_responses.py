@@ -40,6 +40,7 @@ from whinny.http import (
     HttpResponseTooManyRequests,
     HttpResponseUnauthorized,
     get,
+    head,
 )
 
 
@@ -283,11 +284,82 @@ def test_headers_are_had_as_they_were_set() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("A b", "x"), ("", "x"), ("A", "x\r\nSet-Cookie: a=b"), ("A", "☃"), ("A", 60), ("A", None), (b"A", "x")],
+    [
+        ("A b", "x"),
+        ("", "x"),
+        ("A", "x\r\nSet-Cookie: a=b"),
+        ("A", "☃"),
+        ("A", 60),
+        ("A", None),
+        (b"A", "x"),
+        ("A", "a "),
+        ("A", " "),
+        ("A", "\ta"),
+    ],
 )
 def test_a_header_that_cannot_be_is_refused(name: Any, value: Any) -> None:
     with pytest.raises(ValueError, match="cannot have the value"):
         HttpResponseOK().set_header(name, value)
+
+
+@pytest.mark.parametrize("name", ["Transfer-Encoding", "connection", "KEEP-ALIVE", "Proxy-Connection"])
+def test_headers_of_the_server_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"The header '{name}' is set by the server"):
+        HttpResponseOK().set_header(name, "chunked")
+
+
+@pytest.mark.parametrize("wrong", ["abc", "-1", "1.5", "1, 1", ""])
+def test_a_length_is_a_number(wrong: str) -> None:
+    with pytest.raises(ValueError, match="must be a number of bytes"):
+        HttpResponseOK().set_header("Content-Length", wrong)
+
+
+class ResetContent(HttpResponseSuccess):
+    status_code = 205
+    status_message = "RESET CONTENT"
+
+
+async def four() -> AsyncIterator[bytes]:
+    yield b"fo"
+    yield b"ur"
+
+
+class Lengths:
+    @get("/body")
+    def body(self) -> HttpResponse:
+        return HttpResponseOK("xyzzy").set_header("Content-Length", "2")
+
+    @get("/none")
+    def none(self) -> HttpResponse:
+        return HttpResponseOK().set_header("Content-Length", "2")
+
+    @get("/stream")
+    def stream(self) -> HttpResponse:
+        return HttpResponseOK(four()).set_header("Content-Length", "4")
+
+    @get("/205")
+    def reset(self) -> HttpResponse:
+        return ResetContent("body")
+
+    @head("/file")
+    def file(self) -> HttpResponse:
+        return HttpResponseOK().set_header("Content-Length", "1000")
+
+
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+async def test_no_length_kills_the_connection(parser: str, caplog: pytest.LogCaptureFixture) -> None:
+    """That of a stream is kept, and that of what a HEAD asks for; of any other body the real one is sent."""
+    limits = httpx.Limits(max_connections=1)
+    async with (
+        running(make_app(Lengths), http=parser) as server,
+        httpx.AsyncClient(base_url=server.url, limits=limits) as client,
+    ):
+        for path, text in {"/body": "xyzzy", "/none": "", "/stream": "four", "/205": ""}.items():
+            answer = await client.get(path)
+            assert (answer.text, answer.headers["content-length"]) == (text, str(len(text)))
+        assert (await client.head("/file")).headers["content-length"] == "1000"
+        assert (await client.get("/205")).status_code == 205
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
 
 async def test_401_has_an_empty_challenge_until_one_is_set() -> None:
@@ -396,7 +468,14 @@ async def test_a_cookie_comes_back_as_it_was_set() -> None:
         {"max_age": "1; Domain=x"},
         {"max_age": 1.5},
         {"max_age": True},
+        {"max_age": 3600.0},
         {"expires": datetime(2026, 1, 2)},  # without a time zone
+        {"expires": 3600},
+        {"path": 5},
+        {"domain": b"localhost"},
+        {"value": None},
+        {"value": 5},
+        {"name": None},
     ],
 )
 def test_a_cookie_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:

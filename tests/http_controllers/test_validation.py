@@ -50,6 +50,10 @@ def root(hook: Any, part: str, path: str = "/") -> type:
 # the body
 
 
+def _echo_body(self: Any, ctx: Context, body: Any) -> HttpResponseOK:
+    return HttpResponseOK(body)
+
+
 async def test_a_body_that_fits_reaches_the_method() -> None:
     answer = await ask(root(validate_body(NAME), "body"), "POST", json={"name": "a", "more": 1})
     assert (answer.status_code, answer.json()) == (200, {"name": "a", "more": 1})
@@ -90,6 +94,27 @@ async def test_a_body_is_changed_only_where_that_is_asked_for() -> None:
 async def test_a_form_is_validated_with_types_coerced() -> None:
     hook = validate_body(PAGE, coerce_types=True)
     assert (await ask(root(hook, "body"), "POST", data={"page": "3"})).json() == {"page": 3}
+
+
+async def test_a_field_of_a_form_that_is_a_list_may_come_once() -> None:
+    """A ticked checkbox of several. In JSON a text stays what it is."""
+    schema = {
+        "type": "object",
+        "properties": {
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "more": {"type": ["array", "null"]},
+            "name": {"type": ["string", "array"]},
+        },
+    }
+    root = type("Root", (), {"go": post("/")(validate_body(schema)(_echo_body))})
+    assert (await ask(root, "POST", data={"tags": "a", "more": "b", "name": "c"})).json() == {
+        "tags": ["a"],
+        "more": ["b"],
+        "name": "c",
+    }
+    assert (await ask(root, "POST", data={"tags": ["a", "b"]})).json() == {"tags": ["a", "b"]}
+    assert (await ask(root, "POST", files={"tags": (None, "a")})).json() == {"tags": ["a"]}
+    assert (await ask(root, "POST", json={"tags": "a"})).status_code == 400
 
 
 async def test_the_declared_type_is_that_of_the_changed_body() -> None:

@@ -22,6 +22,7 @@ from whinny.http import (
     HttpResponseOK,
     create_app,
     get,
+    hook,
     post,
     use_sessions,
 )
@@ -95,6 +96,13 @@ class LoginController:
     @post("/cookie/regenerate")
     @use_sessions(cookie=True)
     def regenerate(self, ctx: Context) -> HttpResponse:
+        ctx.session.regenerate()
+        return HttpResponseNoContent()
+
+    @post("/cookie/regenerate-slowly")
+    @hook(lambda ctx, services: lambda response: asyncio.sleep(0.3))
+    @use_sessions(cookie=True)
+    def regenerate_slowly(self, ctx: Context) -> HttpResponse:
         ctx.session.regenerate()
         return HttpResponseNoContent()
 

@@ -187,7 +187,7 @@ async def test_csrf_protection_that_is_turned_off(off: dict[str, Any]) -> None:
 
 
 async def test_a_bearer_token_needs_no_csrf_token() -> None:
-    async with asked(csrf=True) as ask:
+    async with asked(CSRF=True) as ask:
         session = await ask.session()
         assert (await ask.send("POST", authorization=f"Bearer {session.token}")).status_code == 200
 

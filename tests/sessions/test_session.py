@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -121,6 +122,53 @@ async def test_a_value_that_json_cannot_hold_is_refused(value: Any) -> None:
         session.delete("bad")
         await session.commit()
         assert (await loaded(sessions, session.token)).get("good") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (datetime(2020, 1, 2, tzinfo=UTC), "JSON would make its datetime a str"),
+        (uuid.UUID(int=1), "JSON would make its UUID a str"),
+        ((1, 2), "JSON would make its tuple a list"),
+        (b"x", "JSON would make its bytes a str"),
+        (float("nan"), "JSON would make its float a NoneType"),
+        (Timeouts(), "JSON would make its Timeouts a dict"),
+        ({1: 2}, "would change what is in it"),
+        ({"point": (1, 2)}, "would change what is in it"),
+        ([uuid.UUID(int=1)], "would change what is in it"),
+    ],
+)
+@in_fake_time
+async def test_a_value_that_would_come_back_as_another_is_refused(value: Any, why: str) -> None:
+    """The next request is to see what this one sees. By `set`, and by the commit; `delete` makes all well again."""
+    sessions = sessions_on(MemoryStore())
+    for session in (sessions.create(), await kept(sessions, a=1)):
+        for flash in (False, True):
+            with pytest.raises(EncodeError, match=f"'bad' cannot be kept in a session: .*{why}"):
+                session.set("bad", value, flash=flash)
+        message: list[Any] = []
+        session.set("message", message, flash=True)
+        message.append(value)
+        with pytest.raises(EncodeError, match="'message'"):
+            await session.commit()
+        message.clear()
+        session.content["bad"] = value
+        with pytest.raises(EncodeError, match=why):
+            await session.commit()
+        session.delete("bad")
+        await session.commit()
+
+
+@pytest.mark.parametrize("value", ["é", 2**80, -1.5, True, None, [1, [None]], {"a": {"b": [False]}}, {}])
+@in_fake_time
+async def test_other_values_come_back_as_they_were(value: Any) -> None:
+    sessions = sessions_on(MemoryStore())
+    session = sessions.create()
+    session.set("it", value)
+    await session.commit()
+    found = (await loaded(sessions, session.token)).get("it")
+    assert found == value
+    assert type(found) is type(value)
 
 
 @in_fake_time
@@ -529,6 +577,22 @@ async def test_a_destroyed_session_is_gone_and_cannot_be_committed() -> None:
 
 
 @in_fake_time
+async def test_to_destroy_a_session_and_not_to_await_that_is_an_error_of_the_commit() -> None:
+    """Somebody would stay logged in who believes that he is not."""
+    sessions = sessions_on(MemoryStore())
+    session = await kept(sessions)
+    forgotten: Any = session.destroy()
+    with pytest.raises(SessionError, match="write await before it"):
+        await session.commit()
+    with pytest.raises(SessionError, match="write await before it"):
+        session.regenerate()
+    assert await sessions.read(session.token) is not None
+    await forgotten
+    assert session.is_destroyed
+    assert await sessions.read(session.token) is None
+
+
+@in_fake_time
 async def test_a_new_session_that_is_destroyed_was_never_kept() -> None:
     store = SlowStore()
     sessions, observer = sessions_on(store), Observer(store)
@@ -705,6 +769,10 @@ def test_the_service_takes_the_store_and_the_timeouts_of_the_app() -> None:
     assert sessions.store is store
     assert sessions.timeouts == Timeouts(5, 50)
     assert isinstance(ServiceManager(Settings(session_store="memory:")).get(Sessions).store, MemoryStore)
+
+
+def test_sessions_made_by_hand_over_a_store_have_the_default_timeouts() -> None:
+    assert Sessions(MemoryStore()).timeouts == Timeouts()
 
 
 # the token against forged requests

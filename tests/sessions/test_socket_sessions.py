@@ -283,6 +283,21 @@ async def test_regeneration_over_http() -> None:
         assert (await data_of(again, "me"))["user"] == "Ada"
 
 
+async def test_an_event_between_a_regeneration_and_its_answer() -> None:
+    """It is refused, and the socket loses its connection only when the browser has the new cookie."""
+    async with world() as here:
+        await here.post("/cookie/log-in/1")
+        client = await here.page_socket()
+        regenerating = asyncio.create_task(here.post("/cookie/regenerate-slowly"))
+        while not here.store.moved and not regenerating.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert await error_of(client, "me") == OLD_TOKEN
+        assert client.connected
+        assert (await regenerating).status_code == 204
+        assert await client.wait_disconnected() == "transport close"
+        assert (await data_of(await here.page_socket(), "me"))["user"] == "Ada"
+
+
 async def test_an_expired_session_takes_its_sockets_with_it() -> None:
     """When its time is over without a use; a use puts it off."""
     async with world(session_idle_timeout=0.4, session_absolute_timeout=100.0) as here:

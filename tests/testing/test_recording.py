@@ -339,13 +339,13 @@ def test_a_controller_gets_stand_ins() -> None:
 
 
 def test_a_controller_without_stand_ins_has_services_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each its own, with default settings, whatever the environment says."""
+    """Each its own, with default settings but for sessions in memory, whatever the environment says."""
     monkeypatch.setenv("WHINNY_DEBUG", "nonsense")
     first, second = create_controller(Users), create_controller(Users)
     assert first is not second
     assert first.counter is not second.counter
     assert first.counter.count == 1
-    assert first.services.settings == Settings()
+    assert first.services.settings == Settings(session_store="memory:")
     with pytest.raises(ServerNotAttached):
         _ = first.ws_server.io
 

@@ -10,6 +10,7 @@ from unit.apps import attach
 from unit.clock import in_fake_time
 from unit.fakes import FakeClient
 from whinny import (
+    ConfigurationError,
     ServiceManager,
     Settings,
     SocketIOController,
@@ -188,3 +189,104 @@ async def test_an_override_with_a_hook_is_as_closed_as_its_parent() -> None:
     client.emit("go", ack_id=1)
     assert client.acks() == {1: {"status": "error", "error": "log in first"}}
     assert runs == []
+
+
+def logged(method: Any) -> Any:
+    """A decorator that gives another function, without functools.wraps."""
+
+    def wrapper(self: Any, ctx: WebsocketContext) -> Any:
+        return method(self, ctx)
+
+    return wrapper
+
+
+class Listing(SocketIOController):
+    """A parent whose method others make something of."""
+
+    @event_name("list")
+    @one
+    def list_all(self, ctx: WebsocketContext) -> WebsocketResponse:
+        return WebsocketResponse(["lamp"])
+
+
+def test_an_override_made_of_the_parents_method_hides_nothing() -> None:
+    """It closes over that, by a decorator or in a class made by a function, any number of times."""
+
+    class Logged(Listing):
+        list_all = logged(Listing.list_all)
+
+    def extended(parent: Any) -> type:
+        list_all = parent.list_all
+
+        class Extended(parent):  # type: ignore[misc]
+            def list_all(self, ctx: WebsocketContext) -> WebsocketResponse:
+                return WebsocketResponse(list_all(self, ctx).data * 2)
+
+        return Extended
+
+    for cls in (Logged, extended(Listing), extended(extended(Listing)), extended(Logged)):
+        assert hooks_of(cls) == {"list": ["one"]}
+
+
+def test_an_override_that_hides_an_event_of_its_own_is_refused() -> None:
+    """Nothing would lead to the new event, though the parent's method has one."""
+
+    class Hiding(Listing):
+        @logged
+        @event_name("list more")
+        def list_all(self, ctx: WebsocketContext) -> WebsocketResponse:
+            return WebsocketResponse()
+
+    with pytest.raises(ConfigurationError, match=r'^Hiding\.list_all hides event_name\("list more"\)'):
+        hooks_of(Hiding)
+
+
+def test_a_hook_may_be_kept_in_the_class_whose_methods_have_it() -> None:
+    """And in a parent, for its children; one that no method has is refused, and one in the place of a method."""
+
+    class Parent(SocketIOController):
+        checked = websocket_hook(lambda ctx, services: None)
+
+    class Keeping(Parent):
+        both = merge_websocket_hooks(one, two)
+
+        @event_name("go")
+        @both
+        @Parent.checked
+        def go(self) -> None: ...
+
+    class Replacing(Keeping):
+        go = Parent.checked  # type: ignore[assignment]
+
+    assert hooks_of(Keeping) == {"go": ["one", "two", "Parent.<lambda>"]}
+    for cls, name in ((Parent, "checked"), (Replacing, "go")):
+        with pytest.raises(ConfigurationError, match=rf"^{cls.__name__}\.{name} is the hook Parent\.<lambda>, where"):
+            hooks_of(cls)
+
+
+class Late:
+    """Stands for something that is there only while a request is handled."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("There is no request.")
+
+
+class LateOfAnyClass(Late):
+    """The same, and its class is the other's."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise RuntimeError("There is no request.")
+
+
+@pytest.mark.parametrize("late", [Late, LateOfAnyClass])
+def test_an_attribute_that_cannot_be_looked_at_is_left_alone(late: type) -> None:
+    class Root(SocketIOController):
+        request = late()
+        checked = one
+
+        @event_name("go")
+        @checked
+        def go(self) -> None: ...
+
+    assert hooks_of(Root) == {"go": ["one"]}

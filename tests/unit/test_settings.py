@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -51,3 +52,32 @@ def test_settings_are_values() -> None:
     """Settings cannot be changed."""
     with pytest.raises(AttributeError):
         Settings().debug = True  # type: ignore[misc]
+
+
+COOKIES: list[tuple[dict[str, Any], str]] = [
+    ({"session_cookie_name": "my cookie"}, "session_cookie_name='my cookie'"),
+    ({"session_cookie_name": ""}, "session_cookie_name=''"),
+    ({"csrf_cookie_name": "a;b"}, "csrf_cookie_name='a;b'"),
+    ({"session_cookie_domain": "ex;ample"}, "session_cookie_domain='ex;ample'"),
+    ({"session_cookie_path": "x"}, "session_cookie_path='x'"),
+    ({"session_cookie_path": "/;x"}, "session_cookie_path='/;x'"),
+    ({"session_cookie_same_site": "Lax"}, "session_cookie_same_site='Lax'"),
+    ({"session_cookie_same_site": "none", "session_cookie_secure": False}, "session_cookie_secure=False"),
+    ({"session_cookie_name": "a", "csrf_cookie_name": "a"}, "csrf_cookie_name='a'"),
+]
+
+
+@pytest.mark.parametrize(("given", "named"), COOKIES, ids=[named for _, named in COOKIES])
+def test_a_cookie_that_no_browser_would_keep_is_refused(given: dict[str, Any], named: str) -> None:
+    """The error names the setting and its variable."""
+    name = named.partition("=")[0]
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(**given)
+    assert str(caught.value).startswith(f"The setting {named} (WHINNY_{name.upper()}) is wrong: ")
+
+
+def test_a_cookie_of_the_environment_is_checked_too() -> None:
+    """A domain may begin with a dot, as it was written once."""
+    with pytest.raises(ConfigurationError, match="WHINNY_SESSION_COOKIE_NAME"):
+        Settings.from_environment({"WHINNY_SESSION_COOKIE_NAME": "my cookie"})
+    assert Settings.from_environment({"WHINNY_SESSION_COOKIE_DOMAIN": ".example.com"})

@@ -27,7 +27,7 @@ from whinny.framework.run import AnsweringRun, Run
 from whinny.framework.schema import AjvError, Schema, SchemaValidator
 from whinny.framework.services import ServiceManager, dependency, find_services, services_of
 from whinny.framework.settings import SameSite, Settings
-from whinny.framework.signatures import count_positional, shown
+from whinny.framework.signatures import count_positional, shown, signature_of
 
 __all__ = [
     "INTERNAL_ERROR",
@@ -77,6 +77,7 @@ __all__ = [
     "schema_for",
     "services_of",
     "shown",
+    "signature_of",
     "straight_decoder_for",
     "taken_by",
     "waits",

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partialmethod
+from types import FunctionType
 from typing import Any, Final
 
 from whinny.errors import ConfigurationError
@@ -122,7 +123,9 @@ def marked_methods(node: ControllerNode, kind: ControllerKind) -> Iterator[Contr
     seen: set[str] = set()
     for owner in reversed(cls.__mro__):
         for name, function in vars(owner).items():
-            _refuse_lost(controller, name, function)
+            if not _can_be_looked_at(function):
+                continue
+            _refuse_lost(controller, owner, name)
             plain = _plain(function)
             if name in seen or not (mark_of(plain) or _own_hooks(plain)):
                 continue
@@ -131,15 +134,27 @@ def marked_methods(node: ControllerNode, kind: ControllerKind) -> Iterator[Contr
                 yield _marked(controller, name, kind)
 
 
-def _refuse_lost(controller: object, name: str, attribute: object) -> None:
+def _can_be_looked_at(attribute: Any) -> bool:
+    """Not so with a proxy that knows only later what it stands for; that is no method."""
+    try:
+        isinstance(attribute, property)
+        mark_of(attribute)
+    except Exception:
+        return False
+    return True
+
+
+def _refuse_lost(controller: object, owner: type, name: str) -> None:
     """A decorator may have put something else in the place of a marked method: nothing would lead to that any more."""
     where = f"{type(controller).__name__}.{name}"
-    if isinstance(attribute, HookDecorator):
+    attribute = vars(owner)[name]
+    if isinstance(attribute, HookDecorator) and not _is_for_others(attribute, type(controller), name):
         raise ConfigurationError(
             f"{where} is the hook {attribute.name}, where a method should be: what makes hooks is called above a "
-            "method, write user_required(), not user_required; and hooks themselves are kept outside of the class."
+            "method, write user_required(), not user_required; a hook that no method of the class has is kept outside "
+            "of the class."
         )
-    mark = _hidden_mark(attribute, name)
+    mark = _hidden_mark(owner, name)
     if mark is not None:
         raise ConfigurationError(
             f"{where} hides {mark.decorator}, as what stands above that gave another function: where that makes hooks, "
@@ -147,13 +162,28 @@ def _refuse_lost(controller: object, name: str, attribute: object) -> None:
         )
 
 
-def _hidden_mark(attribute: object, name: str) -> Mark | None:
-    """The mark of the method of this name that a function without a mark has closed over."""
+def _is_for_others(hook: HookDecorator, cls: type, name: str) -> bool:
+    """Whether methods of the class have a hook that is an attribute of it, and the name is that of no method."""
+    all_of = [vars(owner) for owner in cls.__mro__]
+    if any(mark_of(_plain(each[name])) for each in all_of if name in each):
+        return False
+    functions = [_plain(value) for each in all_of for value in each.values() if _can_be_looked_at(value)]
+    borne = [hung.hook for function in functions for hung in _own_hooks(function)]
+    return any(one is other for one in hook.hooks for other in borne)
+
+
+def _hidden_mark(owner: type, name: str) -> Mark | None:
+    """The mark of the method of this name that a function without a mark has closed over.
+
+    An override that closes over the method that it overrides hides nothing: it has the mark of that.
+    """
+    attribute = vars(owner)[name]
     if not inspect.isfunction(attribute) or mark_of(attribute) is not None:
         return None
+    overridden = [vars(each)[name] for each in owner.__mro__[1:] if name in vars(each)]
     for value in closure_of(attribute).values():
-        if inspect.isfunction(value) and value.__name__ == name and (mark := mark_of(value)) is not None:
-            return mark
+        if type(value) is FunctionType and value.__name__ == name and (mark := mark_of(value)) is not None:
+            return None if any(value is each for each in overridden) else mark
     return None
 
 

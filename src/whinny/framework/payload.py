@@ -55,8 +55,9 @@ def converter_for(annotation: Any, where: str, noun: str = "payload") -> Convert
         raise
     except Exception as error:  # the libraries have many kinds for a type that they do not take
         lines = str(error).strip().splitlines() or [type(error).__name__]
+        problem = lines[-1 if type(error) is TypeError else 0].rstrip(".")
         raise ConfigurationError(
-            f"{takes}, which no client's data can be converted to: {lines[-1 if type(error) is TypeError else 0]} Use "
+            f"{takes}, which no client's data can be converted to: {problem}. Use "
             "builtin or generic types, msgspec.Struct, a dataclass, a TypedDict, a pydantic model, or Any."
         ) from error
 

@@ -153,14 +153,15 @@ class Pipeline(Generic[C, R]):
         """Run the post functions, the last one first; one that raises changes the response for the others."""
         if response is not None:
             try:
+                response = run.own(response)
                 run.check(response)  # so that what post functions hear is what is sent
             except Exception as error:
-                response = await self._errors.deliver_instead(run, error, ctx, run.check)
+                response = run.own(await self._errors.deliver_instead(run, error, ctx, run.check))
         for post in reversed(posts):
             try:
                 later = post(response)
                 if inspect.isawaitable(later):
                     await run.settle(later)
             except BaseException as error:
-                response = await self._errors.respond(run, error, ctx)
+                response = run.own(await self._errors.respond(run, error, ctx))
         return response

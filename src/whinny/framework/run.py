@@ -58,6 +58,10 @@ class Run(Struct, eq=False):
 class AnsweringRun(Run, Generic[C, R], eq=False):
     """A run that somebody may wait for the response of."""
 
+    def own(self, response: R) -> R:
+        """The response as post functions may change it: what the app returned may be one object for many runs."""
+        return response
+
     def check(self, response: R) -> None:
         """Raises for a response that cannot be sent."""
         raise NotImplementedError

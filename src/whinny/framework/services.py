@@ -314,7 +314,7 @@ def _dependencies(cls: type) -> dict[str, object]:
     found: dict[str, object] = {}
     for owner in cls.__mro__:
         for name, value in vars(owner).items():
-            if name not in found and isinstance(value, _Dependency):
+            if name not in found and type(value) is _Dependency:  # not isinstance: a proxy may fail at that
                 found[name] = value.cls
     return found
 

@@ -21,6 +21,10 @@ _OURS: Final = re.compile(r"[^#=:\w]*(?:\w+\s+)?WHINNY_\w")
 
 SameSite = Literal["lax", "strict", "none"]
 
+_COOKIE_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_COOKIE_PATH: Final = re.compile(r"/[\x21-\x3a\x3c-\x7e]*")
+_COOKIE_DOMAIN: Final = re.compile(r"\.?[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*")
+
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
@@ -37,7 +41,7 @@ class Settings:
       seconds after which a session ends, after its last use and after it was made.
     - `session_cookie_name`, `session_cookie_domain`, `session_cookie_path`, `session_cookie_secure`,
       `session_cookie_same_site` (WHINNY_SESSION_COOKIE_NAME and so on): the cookie that holds the token. It is sent
-      over TLS only where `secure` is on, which is by default where the request came so.
+      over TLS only where `secure` is on, which is by default where the request came so, or `same_site` is `none`.
     - `csrf` (WHINNY_CSRF): whether whoever shows a session's cookie must show its CSRF token too.
     - `csrf_cookie_name` (WHINNY_CSRF_COOKIE_NAME): the cookie in which the page finds the CSRF token.
     """
@@ -54,6 +58,29 @@ class Settings:
     session_cookie_same_site: SameSite = "lax"
     csrf: bool = True
     csrf_cookie_name: str = "XSRF-TOKEN"
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError, which names the setting, where a cookie could not be sent or would not be kept."""
+        for name in ("session_cookie_name", "csrf_cookie_name"):
+            self._check(name, _COOKIE_NAME, "it must be the name of a cookie: ASCII letters, digits, - and _")
+        self._check("session_cookie_path", _COOKIE_PATH, "it must begin with a slash, and have no ; in it")
+        if self.session_cookie_domain is not None:
+            self._check("session_cookie_domain", _COOKIE_DOMAIN, "it must be a domain, such as example.com")
+        if self.session_cookie_same_site not in get_args(SameSite):
+            raise self._wrong("session_cookie_same_site", "it must be lax, strict or none")
+        if self.session_cookie_same_site == "none" and self.session_cookie_secure is False:
+            raise self._wrong("session_cookie_secure", "browsers keep no cookie of SameSite=None that is not secure")
+        if self.csrf_cookie_name == self.session_cookie_name:
+            raise self._wrong("csrf_cookie_name", "it is that of the session's cookie, session_cookie_name")
+
+    def _check(self, name: str, pattern: re.Pattern[str], rule: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise self._wrong(name, rule)
+
+    def _wrong(self, name: str, rule: str) -> ConfigurationError:
+        given = f"{name}={getattr(self, name)!r} (WHINNY_{name.upper()})"
+        return ConfigurationError(f"The setting {given} is wrong: {rule}.")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

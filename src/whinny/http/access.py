@@ -30,6 +30,8 @@ def permission_required(name: str, redirect_to: str | None = None) -> HookDecora
     method is an error.
     """
     check_text(name, "permission_required(…)", "the name of a permission")
+    if redirect_to is not None:
+        check_text(redirect_to, "permission_required(…)", "a path to redirect to")
 
     async def check_permission(ctx: Context[Any], services: ServiceManager) -> HttpResponse | None:
         if ctx.user is None:

@@ -53,10 +53,19 @@ class BodyTooLarge(HTTPException):
         super().__init__(413)
 
 
+def is_form(request: Request) -> bool:
+    """Whether the body is a form by its content type."""
+    return _kind(request.headers.get("content-type", "")) in _FORMS
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
 async def read_body(request: Request) -> Any:
     """The body; None when there is none. Raises UnreadableBody, or BodyTooLarge where it is `bounded`."""
     content_type = request.headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _kind(content_type)
     if kind in _FORMS:
         if kind == _MULTIPART:
             _check_charset(content_type)

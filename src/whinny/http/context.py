@@ -10,6 +10,7 @@ from msgspec import UNSET
 from starlette.requests import Request
 
 from whinny.http.body import read_body
+from whinny.http.cookie import Cookie
 from whinny.http.parts import cookies_of, headers_of, path_params_of, query_of
 from whinny.logs import escape
 
@@ -37,7 +38,9 @@ class Context(Generic[User]):
     """
 
     __slots__ = (
+        "_after_sending",
         "_body",
+        "_cookies_due",
         "_parts",
         "_reading",
         "controller",
@@ -62,6 +65,8 @@ class Context(Generic[User]):
         self._body: Any = UNSET
         self._reading = asyncio.Lock()
         self._parts: dict[str, dict[str, Any]] = {}
+        self._cookies_due: dict[str, Cookie] = {}
+        self._after_sending: list[Callable[[], None]] = []
 
     async def body(self) -> Any:
         """What the client has sent, by its content type; read once, when it is first asked for.
@@ -123,6 +128,26 @@ class Context(Generic[User]):
         if name not in self._parts:
             self._parts[name] = read(self.request)
         return self._parts[name]
+
+    # between hooks and the sending
+
+    def must_send(self, name: str, cookie: Cookie) -> None:
+        """This cookie is sent whatever the answer becomes, unless that has one of its name."""
+        self._cookies_due[name] = cookie
+
+    @property
+    def cookies_due(self) -> dict[str, Cookie]:
+        """The cookies that any answer must have."""
+        return self._cookies_due
+
+    def after_sending(self, function: Callable[[], None]) -> None:
+        """Call this when the answer was sent, or could not be."""
+        self._after_sending.append(function)
+
+    def was_sent(self) -> None:
+        """Call what waits for that."""
+        while self._after_sending:
+            self._after_sending.pop(0)()
 
     def log_extra(self) -> dict[str, Any]:
         """What a log record of this request carries: `log.info("created", extra=ctx.log_extra())`."""

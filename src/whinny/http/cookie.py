@@ -31,14 +31,20 @@ class Cookie:
     def header(self, name: str) -> bytes:
         """The value of the header that sets it under a name. Raises ValueError for what no header can hold."""
         if self.max_age is not None and type(self.max_age) is not int:
-            raise ValueError(f"The cookie {name!r} has the max_age {self.max_age!r}: it must be a number of seconds.")
+            raise ValueError(
+                f"The cookie {name!r} has the max_age {self.max_age!r}: it must be a whole number of seconds, an int."
+            )
         if self.same_site is not None and self.same_site not in get_args(SameSite):
             raise ValueError(
                 f"The cookie {name!r} has the same_site {self.same_site!r}: it must be 'lax', 'strict', 'none' or None."
             )
         for attribute in (self.path, self.domain):
-            if attribute is not None and _NO_ATTRIBUTE.search(attribute):
+            if attribute is not None and (not isinstance(attribute, str) or _NO_ATTRIBUTE.search(attribute)):
                 raise ValueError(f"The cookie {name!r} cannot have the attribute {attribute!r}.")
+        if not isinstance(name, str) or not isinstance(self.value, str):
+            raise ValueError(f"The cookie {name!r} cannot have the value {self.value!r}: both must be texts.")
+        if self.expires is not None and not isinstance(self.expires, datetime):
+            raise ValueError(f"The cookie {name!r} expires at {self.expires!r}: it must be a datetime.")
         if self.expires is not None and self.expires.tzinfo is None:
             raise ValueError(f"The cookie {name!r} expires at a time without a time zone.")
         written = Response()

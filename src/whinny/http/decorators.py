@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import unquote
 
 from whinny.errors import ConfigurationError
 from whinny.framework import (
@@ -21,6 +23,8 @@ from whinny.framework import (
 )
 from whinny.http.context import Context
 from whinny.http.response import HttpResponse
+
+_ENCODED: Final = re.compile("%[0-9A-Fa-f]{2}")
 
 HttpMethod = Callable[..., Awaitable[HttpResponse] | HttpResponse]
 M = TypeVar("M", bound=HttpMethod)
@@ -104,6 +108,11 @@ def check_path(path: str, where: str) -> None:
     """Raises ConfigurationError, which names `where`, for what cannot be a path or a part of one."""
     if not path.startswith("/"):
         raise ConfigurationError(f"{where} has the path {path!r}, which must begin with a slash.")
+    if _ENCODED.search(path):
+        raise ConfigurationError(
+            f"{where} has the path {path!r}, but paths are compared when they have been decoded: write "
+            f"{unquote(path)!r}."
+        )
     if "?" in path or "#" in path:
         raise ConfigurationError(
             f"{where} has the path {path!r}, but a path ends before ? and #: the query is had from ctx.query."

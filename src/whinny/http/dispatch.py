@@ -10,8 +10,8 @@ from starlette.responses import Response
 from whinny.framework import AnsweringRun, Pipeline
 from whinny.http.body import bounded
 from whinny.http.context import Context
-from whinny.http.response import HttpResponse
-from whinny.http.sending import render, send_rendered
+from whinny.http.response import HttpResponse, copy_of
+from whinny.http.sending import add_cookies, render, send_rendered
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -39,8 +39,10 @@ class Dispatcher:
         run = HttpRun(in_task=True, answer=Response())
         try:
             await self._pipeline.run(run, self.route, ctx)
+            add_cookies(run.answer, ctx.cookies_due)
             await send_rendered(run.answer, scope, receive, send)
         finally:
+            ctx.was_sent()
             await request.close()  # the files of a form
 
 
@@ -48,6 +50,10 @@ class HttpRun(AnsweringRun[Context[Any], HttpResponse], eq=False):
     """A request on its way: the `answer` is sent when the pipeline has ended."""
 
     answer: Response
+
+    def own(self, response: HttpResponse) -> HttpResponse:
+        """A copy: headers and cookies of this request are for nobody else."""
+        return copy_of(response)
 
     def check(self, response: HttpResponse) -> None:
         """Raises EncodeError for a response that cannot be sent."""

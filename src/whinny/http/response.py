@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from whinny.http.context import Context
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_DIGITS: Final = re.compile("[0-9]{1,18}")
+_OF_THE_SERVER: Final = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding"})
 _NO_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 
 
@@ -31,7 +34,7 @@ class HttpResponse:
 
     The body may be None, for none; bytes, sent as they are; a text, sent as `text/plain`; an async iterator of bytes or
     texts, sent piece by piece; anything else (a dict, a list, a number, a Struct, a dataclass, a pydantic model, …) is
-    sent as JSON. A `Content-Type` header that was set is kept. With 204 and 304 no body is sent, whatever it is.
+    sent as JSON. A `Content-Type` header that was set is kept. With 204, 205 and 304 no body is sent, whatever it is.
 
     For other statuses make a class of your own with a `status_code`, from 200 to 599, and a `status_message`. The
     message is not on the wire, as ASGI has no place for it: the server writes its own.
@@ -53,10 +56,19 @@ class HttpResponse:
         self._cookies: dict[str, Cookie] = {}
 
     def set_header(self, name: str, value: str) -> Self:
-        """Set a header, in place of one of that name. Raises ValueError for what no header can hold."""
+        """Set a header, in place of one of that name.
+
+        Raises ValueError for what no header can hold, white space at its ends among it, and for headers that are the
+        server's, since they say how the bytes go: Transfer-Encoding, Connection and Keep-Alive. A Content-Length is for
+        streams, and for answers to HEAD: of any other body the real one is sent.
+        """
         texts = isinstance(name, str) and isinstance(value, str)
-        if not texts or not _TOKEN.fullmatch(name) or _NO_VALUE.search(value):
+        if not texts or not _TOKEN.fullmatch(name) or _NO_VALUE.search(value) or value != value.strip(" \t"):
             raise ValueError(f"The header {name!r} cannot have the value {value!r}.")
+        if name.lower() in _OF_THE_SERVER:
+            raise ValueError(f"The header {name!r} is set by the server, which knows how a response goes out.")
+        if name.lower() == "content-length" and not _DIGITS.fullmatch(value):
+            raise ValueError(f"The header {name!r} must be a number of bytes, not {value!r}.")
         self._headers[name.lower()] = (name, value)
         return self
 
@@ -82,7 +94,7 @@ class HttpResponse:
         http_only: bool = False,
         same_site: SameSite | None = "lax",
     ) -> Self:
-        """Set a cookie, in place of one of that name; `max_age` is in seconds, and 0 removes it from the browser.
+        """Set a cookie, in place of one of that name; `max_age` is in whole seconds, and 0 removes it from the browser.
 
         Raises ValueError for what no cookie can hold.
         """
@@ -110,6 +122,13 @@ class HttpResponse:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'' if self.body is None else repr(self.body)})"
+
+
+def copy_of(response: HttpResponse) -> HttpResponse:
+    """A response of the same class with headers and cookies of its own, and the same body."""
+    made = copy(response)
+    made._headers, made._cookies = dict(response._headers), dict(response._cookies)
+    return made
 
 
 class HttpResponseSuccess(HttpResponse):

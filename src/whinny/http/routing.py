@@ -22,8 +22,10 @@ from whinny.framework import (
     names_of,
     taken_by,
 )
+from whinny.http.body import is_form
 from whinny.http.context import Context
 from whinny.http.decorators import HTTP, RouteMark, check_path
+from whinny.http.parts import with_lists
 from whinny.http.response import HttpResponseBadRequest
 
 Caller = Callable[[Context[Any]], Any]
@@ -144,6 +146,13 @@ def _caller(method: ControllerMethod, taken: Taken) -> Caller:
     return _call_with_body(function, converter_for(taken.declared, method.where, HTTP.data), taken.optional)
 
 
+def _with_lists_of_one(convert: Converter, form: dict[str, Any], errors: Any) -> tuple[Any, Any]:
+    """Convert again, where the type wants lists of fields that have come once: nothing else tells them from others."""
+    wanted = {each["instancePath"][1:] for each in errors if each["params"].get("type") == "array"}
+    listed = with_lists(form, wanted)
+    return (None, errors) if listed is form else convert(listed)
+
+
 def _call_with_body(method: Callable[..., Any], convert: Converter | None, optional: bool) -> Caller:
     """Where it is `optional`, the method's own default stands for a body that the client has not sent."""
 
@@ -153,7 +162,10 @@ def _call_with_body(method: Callable[..., Any], convert: Converter | None, optio
             result = method(ctx)
         else:
             if convert is not None:
-                body, errors = convert(body)
+                given = body
+                body, errors = convert(given)
+                if errors and isinstance(given, dict) and is_form(ctx.request):
+                    body, errors = _with_lists_of_one(convert, given, errors)
                 if errors:
                     return HttpResponseBadRequest({"body": errors})
             result = method(ctx, body)

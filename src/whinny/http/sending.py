@@ -16,9 +16,11 @@ from whinny.protocol import encode_value
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from whinny.http.cookie import Cookie
+
 _IN_A_URL: Final = ":/%#?=@[]!$&'()*+,;~"
 
-_BODILESS: Final = frozenset({204, 304})
+_BODILESS: Final = frozenset({204, 205, 304})
 """Statuses whose responses end with their headers: a body would be read as the next response."""
 
 
@@ -39,11 +41,22 @@ def render(response: HttpResponse) -> Response:
     if bodiless:
         headers.pop("content-type", None)
         headers.pop("content-length", None)
+    elif body and not streams:
+        headers.pop("content-length", None)  # the real one is sent
     kind = StreamingResponse if streams else Response
     rendered = kind(body, response.status_code, headers)
     for name, cookie in response.get_cookies().items():
         rendered.raw_headers.append((b"set-cookie", cookie.header(name)))
     return rendered
+
+
+def add_cookies(rendered: Response, cookies: dict[str, Cookie]) -> None:
+    """Add those of which the response has none of that name."""
+    if cookies:
+        there = {value.partition(b"=")[0] for name, value in rendered.raw_headers if name == b"set-cookie"}
+        for name, cookie in cookies.items():
+            if name.encode() not in there:
+                rendered.raw_headers.append((b"set-cookie", cookie.header(name)))
 
 
 def _content(body: Any) -> tuple[Any, str]:
@@ -62,6 +75,8 @@ def _content(body: Any) -> tuple[Any, str]:
 async def send_rendered(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
     """Send it; a stream without its pieces where there is no body. A client that leaves in the middle is no error."""
     stream = response.body_iterator if isinstance(response, StreamingResponse) else None
+    if stream is None and scope["method"] != "HEAD" and "content-length" in response.headers:
+        response.headers["content-length"] = str(len(response.body))  # an app may have given that of a HEAD
     try:
         if stream is not None and (scope["method"] == "HEAD" or response.status_code in _BODILESS):
             await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})

@@ -16,8 +16,10 @@ from whinny.framework import (
     refuse_uncalled,
     schema_for,
 )
+from whinny.http.body import is_form
 from whinny.http.context import Context
 from whinny.http.decorators import HTTP
+from whinny.http.parts import with_lists
 from whinny.http.response import HttpResponseBadRequest
 
 SchemaOrFunction = Schema | Callable[[Any], Schema]
@@ -40,7 +42,8 @@ def validate_body(
 
     The body is not changed, unless asked, and then as Ajv does it: `coerce_types` makes `"3"` the number that is due,
     `use_defaults` fills in what is missing and has a `default`, `remove_additional` drops the properties that
-    `"additionalProperties": False` would refuse. The fields of a form are texts: they need `coerce_types`.
+    `"additionalProperties": False` would refuse. The fields of a form are texts: they need `coerce_types`. One whose
+    property has the type `array` is a list, however often it is there.
     """
     return HookDecorator(HTTP, _BodyValidation("body", schema, coerce_types, use_defaults, remove_additional))
 
@@ -138,12 +141,16 @@ class _BodyValidation(_Validation):
     __slots__ = ()
 
     def _hook(self, schema: Schema, validator: SchemaValidator, where: str) -> Hook:
+        lists = _lists(schema)
+
         async def validate(ctx: Context[Any], services: ServiceManager) -> HttpResponseBadRequest | None:
-            given = await ctx.body()
+            sent = given = await ctx.body()
+            if lists and isinstance(sent, dict) and is_form(ctx.request):
+                given = with_lists(sent, lists)
             body, errors = validator.check(given)
             if errors:
                 return HttpResponseBadRequest({"body": errors})
-            if body is not given:
+            if body is not sent:
                 ctx.set_body(body)
             return None
 
@@ -171,9 +178,7 @@ class _PartValidation(_Validation):
 
     def _given(self, values: dict[str, Any], lists: frozenset[str]) -> dict[str, Any]:
         """What is checked."""
-        if not any(isinstance(values.get(name, []), str) for name in lists):
-            return values
-        return {name: [value] if name in lists and isinstance(value, str) else value for name, value in values.items()}
+        return with_lists(values, lists)
 
     def _result(self, values: dict[str, Any], given: dict[str, Any], checked: dict[str, Any]) -> dict[str, Any]:
         """What the context has from here on."""
@@ -206,8 +211,10 @@ class _PathValidation(_PartValidation):
 
 
 def _lists(schema: Schema) -> frozenset[str]:
-    """The properties that are lists."""
+    """The properties that are lists, or may be lists and no text."""
     properties = schema.get("properties", {}) if isinstance(schema, dict) else {}
-    return frozenset(
-        name for name, each in properties.items() if isinstance(each, dict) and each.get("type") == "array"
-    )
+    return frozenset(name for name, each in properties.items() if isinstance(each, dict) and _is_list(each.get("type")))
+
+
+def _is_list(type_: Any) -> bool:
+    return type_ == "array" or (isinstance(type_, list) and "array" in type_ and "string" not in type_)

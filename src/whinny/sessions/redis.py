@@ -164,7 +164,7 @@ class RedisStore(Store):
                 secrets.token_hex(8),
                 _milliseconds(idle),
                 self._announcements.channel,
-                self._announcements.replaced(id_, state.id),
+                self._announcements.moved(id_, state.id),
             ],
         )
         return bool(answer)

@@ -14,15 +14,20 @@ from redis.exceptions import RedisError
 from whinny.logs import Sparing, brief, escape, log_error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
 
-    from whinny.sessions.store import Store
+    from whinny.sessions.store import SessionObserver, Store
 
 log = logging.getLogger("whinny.sessions")
 
 QUIET: Final = 5.0
 """Seconds without a message after which Redis is asked whether it is still there."""
+
+MOVED_WITHIN: Final = 6.0
+"""Seconds after which the sockets of a regenerated session's old token go, if nobody has said that they may before."""
 
 AGAIN: Final = 1.0
 """Seconds until Redis is tried again."""
@@ -39,6 +44,8 @@ class Announcements:
         self._redis = redis
         self._name = secrets.token_hex(8)
         self._task: asyncio.Task[None] | None = None
+        self._publishing: set[asyncio.Task[None]] = set()
+        store.observers.add(self)
         self._lost = False  # as the log has it
         self._skipped = Sparing(log, f"messages on the channel {escape(channel)} were skipped")
 
@@ -46,9 +53,30 @@ class Announcements:
         """The announcement of a session that is destroyed."""
         return msgspec.json.encode((self._name, "ended", [id_]))
 
-    def replaced(self, old: str, new: str) -> bytes:
-        """The announcement of a session that goes on under another id."""
-        return msgspec.json.encode((self._name, "replaced", [old, new]))
+    def moved(self, old: str, new: str) -> bytes:
+        """The announcement of a session that goes on under another id, of which the client has not heard yet."""
+        return msgspec.json.encode((self._name, "moved", [old, new]))
+
+    # as an observer of its store
+
+    def sessions_ended(self, ids: Sequence[str]) -> None:
+        """Announced already, in the step that has ended them."""
+
+    def sessions_unsure(self) -> None:
+        """Nothing to announce."""
+
+    def session_replaced(self, old: str, new: str) -> None:
+        """The client has heard of its new token: now the sockets of the old one may go."""
+        message = msgspec.json.encode((self._name, "replaced", [old, new]))
+        task = asyncio.get_running_loop().create_task(self._publish(message))
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+
+    async def _publish(self, message: bytes) -> None:
+        with suppress(RedisError, OSError):  # the others act without it, after MOVED_WITHIN
+            await self._redis.publish(self.channel, message)
+
+    # hearing the others
 
     def listen(self) -> None:
         """Hear the others from here on, in a task."""
@@ -104,7 +132,7 @@ class Announcements:
     def _back(self) -> None:
         self._lost = False
         log.warning("Sessions that end in other processes are heard of again; some may have ended meanwhile")
-        for observer in list(self._store.observers):
+        for observer in self._others():
             observer.sessions_unsure()
 
     def _hear(self, data: str | bytes) -> None:
@@ -122,10 +150,20 @@ class Announcements:
             log_error(log, "A session that has ended in another process could not be ended here", error=error)
 
     def _tell(self, kind: str, ids: list[str]) -> None:
-        if kind == "replaced" and len(ids) == 2:
-            self._store.note_move(*ids)
-        for observer in list(self._store.observers):
-            if kind == "ended":
+        if kind == "ended":
+            for observer in self._others():
                 observer.sessions_ended(ids)
-            elif kind == "replaced" and len(ids) == 2:
-                observer.session_replaced(*ids)
+        elif len(ids) == 2 and kind in ("moved", "replaced"):
+            old, new = ids
+            self._store.note_move(old, new)
+            if kind == "replaced":
+                self._replace(old, new)
+            else:
+                asyncio.get_running_loop().call_later(MOVED_WITHIN, self._replace, old, new)
+
+    def _replace(self, old: str, new: str) -> None:
+        for observer in self._others():
+            observer.session_replaced(old, new)
+
+    def _others(self) -> list[SessionObserver]:
+        return [each for each in self._store.observers if each is not self]

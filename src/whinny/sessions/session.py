@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +40,9 @@ LONGEST: Final = 3.2e9
 
 UserId = int | str | None
 
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+"""Types whose values come out of JSON as they went in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -69,7 +72,10 @@ class Timeouts:
 
 
 class Sessions:
-    """The sessions of a store. As a service, of the app's `Store`: `sessions = dependency(Sessions)`."""
+    """The sessions of a store. As a service, of the app's `Store`: `sessions = dependency(Sessions)`.
+
+    In a test, `Sessions(MemoryStore())` makes them by hand.
+    """
 
     _services = dependency(ServiceManager)
     _store = dependency(Store)
@@ -81,7 +87,9 @@ class Sessions:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = self._store if store is None else store
-        self.timeouts = Timeouts.of(self._services.settings) if timeouts is None else timeouts
+        if timeouts is None:  # made by hand over a store, it has no settings
+            timeouts = Timeouts.of(self._services.settings) if store is None else Timeouts()
+        self.timeouts = timeouts
         self.clock = clock
         self._cleaned_up = clock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -171,7 +179,8 @@ class Sessions:
 class Session:
     """One client's session, as one request or one event sees it. What it changes is kept when it commits.
 
-    `content` holds JSON values by name, which may be changed in place. `token` is what the client shows: a secret;
+    `content` holds JSON values by name, which may be changed in place; what JSON would give back as something else, a
+    date or a tuple, is refused. `token` is what the client shows: a secret;
     `id` is not, and is what stores and logs know the session by. Several tasks may share a session: what one changes
     while another commits is for the next commit.
     """
@@ -183,6 +192,7 @@ class Session:
         "_flash",
         "_flash_read",
         "_is_new",
+        "_is_to_end",
         "_kept",
         "_lock",
         "_sessions",
@@ -197,6 +207,7 @@ class Session:
         self._state = state
         self._is_new = is_new
         self._destroyed = False
+        self._is_to_end = False  # `destroy` was called, and what it gave not awaited yet
         self._fixed: str | None = None  # why it cannot be regenerated
         self._flash: dict[str, Any] = {}  # set now, for the next who reads the session
         self._flash_read: dict[str, bytes] = _encoded(state.flash)  # left by whoever came before
@@ -277,9 +288,11 @@ class Session:
     def set(self, key: str, value: Any, *, flash: bool = False) -> None:
         """Set a value. One that is `flash` is there for the next request that reads the session, and only for that.
 
-        Raises EncodeError for a value that JSON cannot hold.
+        Raises EncodeError for a value that JSON cannot hold, or would give back as something else.
         """
-        _encode(key, value)
+        encoded = _encode(key, value)
+        if type(value) not in _PLAIN:
+            _restored(key, value, encoded)
         (self._flash if flash else self._state.content)[key] = value
 
     def delete(self, key: str) -> None:
@@ -311,8 +324,13 @@ class Session:
         """Have `regenerate` refuse, with this reason."""
         self._fixed = reason
 
-    async def destroy(self) -> None:
-        """End it: it is forgotten at once, and nothing of it is committed."""
+    def destroy(self) -> Coroutine[Any, Any, None]:
+        """End it, to be awaited: it is forgotten at once, and nothing of it is committed."""
+        self._is_to_end = True
+        return self._destroy()
+
+    async def _destroy(self) -> None:
+        self._is_to_end = False
         async with self._lock:
             if not (self._destroyed or self._is_new):
                 await self._sessions.destroy(self._kept[0])
@@ -322,8 +340,8 @@ class Session:
         """Keep what was changed, and that the session was used.
 
         Of the content only the values that were changed here are written: what others committed meanwhile to others
-        stays. Raises SessionDestroyed where the session has ended, EncodeError for a value that JSON cannot hold, and
-        what the store raises; then nothing was kept, and a commit may be tried again.
+        stays. Raises SessionDestroyed where the session has ended, EncodeError for a value as `set` does, and what the
+        store raises; then nothing was kept, and a commit may be tried again.
         """
         async with self._lock:
             self._check_alive()
@@ -339,6 +357,8 @@ class Session:
     def _check_alive(self) -> None:
         if self._destroyed:
             raise SessionDestroyed("The session was destroyed: there is nothing to commit or to regenerate.")
+        if self._is_to_end:
+            raise SessionError("destroy() was called and not awaited, so the session goes on: write await before it.")
 
     def _has_ended(self) -> None:
         self._destroyed = True
@@ -385,12 +405,18 @@ class Session:
         return None if is_same and not change.flash_set and not change.flash_read else change
 
     def _all(self) -> _Change:
-        encoded = _encoded(self._state.content)
-        _encoded(self._flash)
+        content = self._state.content
+        encoded = _encoded(content)
+        for key, each in _encoded(self._flash).items():
+            _restored(key, self._flash[key], each)
         return _Change(
             encoded=encoded,
             # As it is now, whatever is changed in place before it is written.
-            changed={key: _decode(each) for key, each in encoded.items() if each != self._snapshot.get(key)},
+            changed={
+                key: _restored(key, content[key], each)
+                for key, each in encoded.items()
+                if each != self._snapshot.get(key)
+            },
             gone=[key for key in self._snapshot if key not in encoded],
             flash_read=self._flash_read,
             flash_set=dict(self._flash),
@@ -470,5 +496,15 @@ def _encode(key: str, value: Any) -> bytes:
         raise EncodeError(f"The value {key!r} cannot be kept in a session: {error}") from error
 
 
-def _decode(encoded: bytes) -> Any:
-    return msgspec.json.decode(encoded)
+def _restored(key: str, value: Any, encoded: bytes) -> Any:
+    """What the next request gets of a value, which must be the same."""
+    restored = msgspec.json.decode(encoded)
+    if restored != value:
+        was, becomes = type(value).__name__, type(restored).__name__
+        why = (
+            f"JSON would make its {was} a {becomes}"
+            if was != becomes
+            else "JSON, which has only text, numbers, lists, and dicts with text as names, would change what is in it"
+        )
+        raise EncodeError(f"The value {key!r} cannot be kept in a session: {why}. Set what JSON can hold.")
+    return restored

@@ -14,6 +14,7 @@ def create_controller(cls: Callable[..., T], /, **stand_ins: Any) -> T:
     """A controller, or a service, with stand-ins in place of what it depends on, by the names of these attributes.
 
     They are there before `__init__` runs. Its other dependencies are made for this object alone, with the default
-    settings; the environment is not read. Raises ConfigurationError for a name that is none of its dependencies.
+    settings, but sessions are kept in memory; the environment is not read. Raises ConfigurationError for a name that is
+    none of its dependencies.
     """
-    return ServiceManager(Settings()).make(cls, **stand_ins)
+    return ServiceManager(Settings(session_store="memory:")).make(cls, **stand_ins)

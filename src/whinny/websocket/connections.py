@@ -11,6 +11,7 @@ from whinny.framework import ControllerNode, Run, check_order, count_positional,
 from whinny.server import Pending, Socket
 from whinny.types import DisconnectReason
 from whinny.websocket.context import WebsocketContext
+from whinny.websocket.sessions import commit_forwarded_session
 
 if TYPE_CHECKING:
     from whinny.websocket.errors import WebsocketErrorHandler
@@ -52,6 +53,7 @@ class Connections:
             for method in methods:
                 result = method.start(ctx, ctx)
                 _check_nothing(await result if inspect.isawaitable(result) else result)
+            await commit_forwarded_session(ctx)
         except BaseException as error:
             raise self._errors.refusal(Run(in_task=True).own_error(error), ctx) from None
 

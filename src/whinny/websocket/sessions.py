@@ -89,12 +89,13 @@ class _UseWebsocketSessions(ControllerHook):
         if in_use is not None and in_use.sessions is sessions:
             return await self._go_on(ctx, in_use, services)
         in_use = ctx.session_in_use = _InUse(sessions)
+        sockets.enter_event(socket)  # before all that may find that the session has ended
         token = sockets.token(socket)
         session: Session | None = None
         if token is not None:
             session = await sessions.read(token)
             if session is None:
-                sockets.sessions_ended([session_id(token)])
+                sockets.not_found(session_id(token), sessions)
                 return _refusal("invalid_token", INVALID)
             if sockets.is_from_cookie(socket):
                 session.forbid_regeneration(FROM_COOKIE)
@@ -110,7 +111,6 @@ class _UseWebsocketSessions(ControllerHook):
             if in_use.begun is not None:
                 sockets.end(socket, in_use.begun)
             raise
-        sockets.enter_event(socket)
 
         async def commit(response: AnyResponse | None) -> None:
             try:
@@ -120,7 +120,6 @@ class _UseWebsocketSessions(ControllerHook):
             finally:
                 if in_use.begun is not None:
                     sockets.end(socket, in_use.begun)
-                sockets.leave_event(socket)
 
         return commit
 
@@ -175,7 +174,8 @@ async def forward_http_session_to_websocket(
     `auth: { csrfToken }`, or in the header `X-CSRF-Token` or `X-XSRF-Token`. Else it is that of the bearer token in the
     `Authorization` header or, as browsers can send none with a WebSocket, in `auth: { token }`.
 
-    Sets `ctx.session`, and `ctx.user` by `user(id, services)`; events see both by `use_websocket_sessions`. Raises
+    Sets `ctx.session`, and `ctx.user` by `user(id, services)`; events see both by `use_websocket_sessions`. What
+    `on_connection` changes in the session is kept when the client is let in. Raises
     ConnectionRefused, whose `data` has a `code`: invalid_request, invalid_token or invalid_csrf_token.
     """
     check_store_given(store, "forward_http_session_to_websocket")
@@ -197,7 +197,7 @@ async def forward_http_session_to_websocket(
         return
     session = await sessions.read(token)
     if session is None:
-        sockets.sessions_ended([session_id(token)])
+        sockets.not_found(session_id(token), sessions)
         raise ConnectionRefused(INVALID, {"code": "invalid_token"})
     if cookie:
         if services.settings.csrf and not _has_csrf_token(ctx.socket, session):
@@ -224,6 +224,25 @@ async def forward_http_session_to_websocket(
     if not sockets.has(ctx.socket, session):  # it has ended, and the socket that had it is not let in
         raise ConnectionRefused(INVALID, {"code": "invalid_token"})
     ctx.session = session
+    ctx.session_in_use = _InUse(sessions)
+
+
+async def commit_forwarded_session(ctx: WebsocketContext[Any]) -> None:
+    """Keep what `on_connection` has changed in a session that was forwarded; raises ConnectionRefused if it has ended.
+
+    Another session that `on_connection` has put in its place becomes the socket's.
+    """
+    in_use: _InUse | None = getattr(ctx, "session_in_use", None)
+    session = check_session(ctx.session)
+    if in_use is None or session is None or session.is_destroyed:
+        return
+    sockets = services_of(ctx.controller).get(SocketSessions)
+    if sockets.has(ctx.socket, session) and not session.is_changed:
+        return
+    try:
+        await sockets.commit(ctx.socket, session, in_use.sessions)
+    except SessionDestroyed:
+        raise ConnectionRefused(INVALID, {"code": "invalid_token"}) from None
 
 
 def _cookie_token(socket: SocketLike, settings: Settings) -> str | None:

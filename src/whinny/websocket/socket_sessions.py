@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary, ref
 
 from whinny.errors import SessionDestroyed
@@ -39,8 +39,22 @@ FROM_COOKIE: Final = (
 )
 
 
-_event_of: ContextVar[ref[SocketLike] | None] = ContextVar("event_of", default=None)
-"""The socket whose event runs, so that the event is answered before its socket is disconnected."""
+class _Event(NamedTuple):
+    """An event, its answer included: the task that handles it."""
+
+    socket: ref[SocketLike]
+    task: ref[asyncio.Task[Any]]
+
+    def running_task(self, socket: SocketLike) -> asyncio.Task[Any] | None:
+        """The task, while it runs; None where this socket is of another client."""
+        own, task = self.socket(), self.task()
+        if own is None or task is None or task.done() or not (own is socket or _is_one_client(own, socket)):
+            return None
+        return task
+
+
+_event_of: ContextVar[_Event | None] = ContextVar("event_of", default=None)
+"""The event that runs, so that it is answered before its socket is disconnected. Tasks that it starts inherit it."""
 
 
 class SocketSessions:
@@ -53,7 +67,6 @@ class SocketSessions:
         self._groups: WeakValueDictionary[str, _Group] = WeakValueDictionary()
         self._begun: WeakKeyDictionary[SocketLike, _Begun] = WeakKeyDictionary()
         self._regenerating: dict[str, tuple[SocketLike, str]] = {}  # by the new id: in whose event, and the new token
-        self._leaving: WeakSet[SocketLike] = WeakSet()  # to be disconnected when their event is over
         self.coming: WeakSet[SocketLike] = WeakSet()
         """Sockets whose session is being forwarded: who does that sees that they are not let in with none."""
         self._stores: dict[int, tuple[Sessions, _Watcher]] = {}
@@ -154,15 +167,9 @@ class SocketSessions:
     # events
 
     def enter_event(self, socket: SocketLike) -> None:
-        """An event of this socket runs from here on, in this context."""
-        _event_of.set(ref(socket))
-
-    def leave_event(self, socket: SocketLike) -> None:
-        """It is over, and about to be answered."""
-        _event_of.set(None)
-        if socket in self._leaving:
-            self._leaving.discard(socket)
-            asyncio.get_running_loop().call_soon(partial(socket.disconnect, close=True))
+        """An event of this socket runs from here on, until the task that calls this has ended."""
+        task = asyncio.current_task()
+        _event_of.set(None if task is None else _Event(ref(socket), ref(task)))
 
     def begin(self, socket: SocketLike, sessions: Sessions) -> Session:
         """The new session of a socket's first event, and of all that run at the same time. Each must `end` it."""
@@ -205,15 +212,23 @@ class SocketSessions:
 
         That is in the next turn of the loop, or when the event is over in which it happens: that is answered first.
         """
-        current = _event_of.get()
+        event = _event_of.get()
         for id_ in ids:
             group = self._groups.pop(id_, None)
             for socket in list(group.sockets) if group is not None else ():
                 self._known.pop(socket, None)
-                if current is not None and current() is socket:
-                    self._leaving.add(socket)
+                if event is not None and (task := event.running_task(socket)) is not None:
+                    task.add_done_callback(partial(_disconnect, socket))
                 elif socket not in self.coming:
                     asyncio.get_running_loop().call_soon(partial(socket.disconnect, close=True))
+
+    def not_found(self, id_: str, sessions: Sessions) -> None:
+        """A session that a socket or a client has named is not there: it has ended, unless it goes on under another id.
+
+        Then `session_replaced` says so when the client can have the new cookie.
+        """
+        if id_ not in sessions.store.moved:
+            self.sessions_ended([id_])
 
     def session_replaced(self, old: str, new: str) -> None:
         """The sockets of the old token lose their connection, and come back with the new token if they have it.
@@ -226,7 +241,7 @@ class SocketSessions:
             known = self._known.pop(socket, None)
             if known is None or group is None:
                 continue
-            if mover is None or _connection(socket) is None or _connection(socket) is not _connection(mover):
+            if mover is None or not _is_one_client(socket, mover):
                 _drop_connection(socket)
             else:
                 end = group.sessions.clock() + group.sessions.timeouts.idle
@@ -337,8 +352,13 @@ def _look(group: ref[_Group], sockets: ref[SocketSessions]) -> None:
         owner.look_again(found)
 
 
-def _connection(socket: SocketLike) -> object | None:
-    return getattr(socket, "connection", None)
+def _is_one_client(one: SocketLike, other: SocketLike) -> bool:
+    connection = getattr(one, "connection", None)
+    return connection is not None and connection is getattr(other, "connection", None)
+
+
+def _disconnect(socket: SocketLike, _: object) -> None:
+    socket.disconnect(close=True)
 
 
 def _drop_connection(socket: SocketLike) -> None:
