@@ -271,6 +271,17 @@ async def test_close_in_each_state(state: str, redis: RedisServer, soon: None) -
         await asyncio.wait([asked])
 
 
+async def test_close_while_it_connects(redis: RedisServer, soon: None) -> None:
+    """At whatever point of that."""
+    for number in range(40):
+        server = One(adapter_of("classic", redis.url))
+        await server.io.start()
+        peers: Any = server.io._peers  # type: ignore[attr-defined]
+        peers._link._in._connection.abort("the test says so")
+        await asyncio.sleep(0.02 + number / 10_000)
+        await asyncio.wait_for(peers.close(), 1.5)
+
+
 async def test_a_server_that_starts_while_redis_is_down(
     redis: RedisServer, soon: None, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -90,9 +89,9 @@ class Announcements:
         """Hear nobody any more."""
         task, self._task = self._task, None
         if task is not None and task.get_loop() is asyncio.get_running_loop():
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            while not task.done():
+                task.cancel()
+                await asyncio.wait((task,), timeout=0.1)  # redis-py may keep it to itself
             self._skipped.close()
 
     async def _listen(self) -> None:

@@ -67,6 +67,9 @@ class Connection(asyncio.Protocol):
                 await _ask(source, "CLIENT", "KILL", "ID", last[0], "ADDR", last[1])
             found = _who(await _ask(source, "CLIENT", "INFO"))
             self.name = found.groups() if found is not None else ()
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # which redis-py may have kept to itself
+                raise asyncio.CancelledError
         except BaseException:
             if source._writer is not None:
                 source._writer.transport.abort()
