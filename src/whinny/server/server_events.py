@@ -100,23 +100,25 @@ class Listeners:
 def _call(tasks: Tasks, event: str, fn: Listener, args: list[Any], answer: Answer | None) -> None:
     try:
         result = fn(*args)
-    except Exception as error:
-        _log_failure(event, error)
-    else:
         if inspect.isawaitable(result):
             tasks.start(_finish(event, result, answer))
-        elif answer is not None:
-            answer(result)
+        else:
+            _answer(answer, result)
+    except Exception as error:
+        _log_failure(event, error)
 
 
 async def _finish(event: str, pending: Awaitable[Any], answer: Answer | None) -> None:
     try:
-        result = await pending
+        _answer(answer, await pending)
     except Exception as error:
         _log_failure(event, error)
-    else:
-        if answer is not None:
-            answer(result)
+
+
+def _answer(answer: Answer | None, result: Any) -> None:
+    """Answer the server that waits, if one does. Raises EncodeError for what cannot be sent."""
+    if answer is not None:
+        answer(protocol.as_received(wire_args((result,)))[0])
 
 
 def _log_failure(event: str, error: Exception) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from whinny.cluster.adapter import Selection
+from whinny.cluster.redis.encoding import to_json, to_msgpack
 from whinny.errors import EncodeError
 from whinny.protocol import plain
 
@@ -130,8 +131,6 @@ _asked_json: Final = msgspec.json.Decoder(Asked)
 _asked_msgpack: Final = msgspec.msgpack.Decoder(Asked)
 _answered_json: Final = msgspec.json.Decoder(Answered)
 _answered_msgpack: Final = msgspec.msgpack.Decoder(Answered)
-_msgpack: Final = msgspec.msgpack.Encoder()
-_json: Final = msgspec.json.Encoder()
 
 
 def decode_request(data: bytes) -> Asked:
@@ -147,24 +146,24 @@ def decode_response(data: bytes) -> Answered:
 def encode_packet(data: list[Any], namespace: str) -> bytes:
     """The packet of an event, as it stands in broadcasts and in requests for acknowledgements. Raises EncodeError."""
     try:
-        return _msgpack.encode({"type": EVENT, "data": plain(data), "nsp": namespace})
+        return to_msgpack({"type": EVENT, "data": plain(data), "nsp": namespace})
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise EncodeError(f"the data cannot be sent to the other servers: {error}") from error
 
 
 def broadcast_head(uid: str) -> bytes:
     """What all broadcasts of one server begin with."""
-    return b"\x93" + _msgpack.encode(uid)
+    return b"\x93" + to_msgpack(uid)
 
 
 def encode_broadcast(head: bytes, packet: bytes, selection: Selection, flags: dict[str, Any]) -> bytes:
     """A broadcast of a packet from `encode_packet`, with a head from `broadcast_head`."""
-    return head + packet + _msgpack.encode(options(selection, flags))
+    return head + packet + to_msgpack(options(selection, flags))
 
 
 def encode_ask(uid: str, request_id: str, packet: bytes, selection: Selection, timeout: float) -> bytes:
     """A request for acknowledgements of a packet from `encode_packet`; `timeout` in seconds."""
-    return _msgpack.encode(
+    return to_msgpack(
         {
             "uid": uid,
             "requestId": request_id,
@@ -182,12 +181,12 @@ def timeout_flags(timeout: float) -> dict[str, Any]:
 
 def encode_json(message: dict[str, Any]) -> bytes:
     """A request or a response without binary values. Those are written as Node does: `{"type": "Buffer", …}`."""
-    return _json.encode(_without_bytes(message))
+    return to_json(_without_bytes(message))
 
 
 def encode_msgpack(message: dict[str, Any]) -> bytes:
     """A response that may hold binary values."""
-    return _msgpack.encode(message)
+    return to_msgpack(message)
 
 
 def options(selection: Selection, flags: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from whinny.cluster.adapter import Selection
 from whinny.cluster.redis.classic_wire import EVENT, Count, Options, options
+from whinny.cluster.redis.encoding import to_json, to_msgpack
 from whinny.errors import EncodeError
 from whinny.protocol import plain
 
@@ -76,8 +77,6 @@ class Message(Struct):
 
 _json_decoder: Final = msgspec.json.Decoder(Message)
 _msgpack_decoder: Final = msgspec.msgpack.Decoder(Message)
-_json_encoder: Final = msgspec.json.Encoder()
-_msgpack_encoder: Final = msgspec.msgpack.Encoder()
 
 
 def decode(data: bytes) -> Message:
@@ -90,7 +89,7 @@ def encode(uid: str, namespace: str, kind: Kind, data: dict[str, Any]) -> bytes:
     message = {"type": kind.value, "data": data, "uid": uid, "nsp": namespace}
     packet = data.get("packet")
     is_json = bytes(packet)[:1] == b"{" if isinstance(packet, msgspec.Raw) else not has_binary(data)
-    return _json_encoder.encode(message) if is_json else _msgpack_encoder.encode(message)
+    return to_json(message) if is_json else to_msgpack(message)
 
 
 def own_end(uid: str, namespace: str) -> bytes:
@@ -104,7 +103,7 @@ def encode_packet(data: list[Any]) -> bytes:
         values = plain(data)
         packet = {"type": EVENT, "data": values}
         is_json = values is data or not has_binary(values)  # what was plain before holds no binary values
-        return _json_encoder.encode(packet) if is_json else _msgpack_encoder.encode(packet)
+        return to_json(packet) if is_json else to_msgpack(packet)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise EncodeError(f"the data cannot be sent to the other servers: {error}") from error
 
