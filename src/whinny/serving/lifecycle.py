@@ -61,8 +61,11 @@ class Lifecycle:
 
     @property
     def started(self) -> bool:
-        """Whether the server has started, and nobody has closed it or its services since."""
-        return self._started and self._services.booted and self._server.is_bound
+        """Whether the server has started, and not been stopped since.
+
+        One that closes because the process is told to end stays as it is, and takes nobody in, until `stop`.
+        """
+        return self._started and self._services.booted and (self._server.is_bound or self._server.closing)
 
     async def start(self) -> None:
         """Boot, once. An error of the boot is raised here, for every caller; the next one tries again."""
@@ -77,11 +80,16 @@ class Lifecycle:
         self._started = True
 
     async def _begin(self) -> None:
-        self._server.bind_loop()
+        if self.started:
+            return
         if not self._begun:
             self._begun = True
             _log_path()
         await self._server.start()
+
+    def ended(self) -> None:
+        """The server was closed with the services: the next connection starts it again."""
+        self._started = False
 
     def listen_for_signals(self) -> None:
         """Close the connections as soon as the process is told to end."""

@@ -76,3 +76,5 @@ class WsServer:
         """Close all connections; does nothing before a controller was attached."""
         if self._io is not None:
             await self._io.close()
+        if self._lifecycle is not None:
+            self._lifecycle.ended()
