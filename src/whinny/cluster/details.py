@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "cookie", "proxy-authorization", "set-cookie", "x-csrf-token", "x-xsrf-token"}
@@ -28,6 +29,11 @@ class RemoteHandshake(Struct, frozen=True):
     url: str = ""
     time: str = ""
     issued_milliseconds: float = field(default=0.0, name="issued")
+
+    def __post_init__(self) -> None:
+        """Node's servers send all headers."""
+        shown = {name: value for name, value in self.headers.items() if name.lower() not in SECRET_HEADERS}
+        force_setattr(self, "headers", shown)
 
     @property
     def issued(self) -> float:
