@@ -20,6 +20,11 @@ ID_LENGTH: Final = 20
 """Characters of a socket's id: a room whose name has so many is taken for one, and has no channel of its own."""
 
 
+def looks_like_id(room: str) -> bool:
+    """Whether a room is taken for a socket's id. Node's servers count an emoji, and its like, as two characters."""
+    return len(room) == ID_LENGTH if room.isascii() else len(room.encode("utf-16-le", "surrogatepass")) == 2 * ID_LENGTH
+
+
 class Kind(IntEnum):
     """What a message is about."""
 
