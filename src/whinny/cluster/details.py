@@ -46,5 +46,5 @@ class SocketDetails(Struct, frozen=True):
 
     id: str
     handshake: RemoteHandshake = field(default_factory=RemoteHandshake)
-    rooms: list[str] = field(default_factory=list)
+    rooms: list[str | int | float] = field(default_factory=list)
     data: Any = field(default_factory=dict)

@@ -13,7 +13,7 @@ from whinny.cluster.redis.classic_wire import (
     Channels,
     Packet,
     Request,
-    broadcast_decoder,
+    decode_broadcast,
     decode_request,
     decode_response,
     encode_ask,
@@ -175,7 +175,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
         room = channel[len(self._channels.broadcasts) : -1]
         if room and not self.has_room(room.decode(errors="surrogatepass")):
             return
-        uid, packet, opts = broadcast_decoder.decode(data)
+        uid, packet, opts = decode_broadcast(data)
         if uid != self.uid and packet.nsp == self._namespace:
             self._host.on_broadcast(packet.data, opts.selection, bool(opts.flags.get("volatile")))
 
@@ -184,7 +184,8 @@ class ClassicAdapter(MemoryAdapter[Any]):
         if request.uid == self.uid:
             return  # done already
         selection = request.opts.selection if request.sid is None else Selection((request.sid,))
-        rooms = request.rooms if request.room is None else [request.room]
+        rooms = list(map(str, request.rooms if request.room is None else [request.room]))
+        is_here = request.sid is not None and self.has_room(request.sid)
         if request.type == Request.JOIN:
             self._host.on_sockets_join(selection, rooms)
         elif request.type == Request.LEAVE:
@@ -196,12 +197,12 @@ class ClassicAdapter(MemoryAdapter[Any]):
         elif request.request_id is not None:
             self._answer(request, request.request_id)
             return
-        if request.sid is not None and request.request_id is not None and self.has_room(request.sid):
+        if is_here and request.request_id is not None:
             self._respond(request, requestId=request.request_id)  # older servers wait for it
 
     def _answer(self, request: Asked, request_id: str) -> None:
         if request.type == Request.SOCKETS:
-            members = self.select(Selection(tuple(request.rooms)))
+            members = self.select(Selection(tuple(map(str, request.rooms))))
             self._respond(request, requestId=request_id, sockets=[member.id for member in members])
         elif request.type == Request.ALL_ROOMS:
             self._respond(request, requestId=request_id, rooms=sorted({*self.room_names(), *self.members}))

@@ -224,9 +224,9 @@ class ShardedAdapter(MemoryAdapter[Any]):
         if message.type == Kind.BROADCAST:
             self._on_broadcast(message, selection)
         elif message.type == Kind.SOCKETS_JOIN:
-            self._host.on_sockets_join(selection, content.rooms)
+            self._host.on_sockets_join(selection, list(map(str, content.rooms)))
         elif message.type == Kind.SOCKETS_LEAVE:
-            self._host.on_sockets_leave(selection, content.rooms)
+            self._host.on_sockets_leave(selection, list(map(str, content.rooms)))
         elif message.type == Kind.DISCONNECT_SOCKETS:
             self._host.on_disconnect_sockets(selection, content.close)
         elif message.type == Kind.SERVER_SIDE_EMIT:

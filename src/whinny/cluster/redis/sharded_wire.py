@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from whinny.cluster.adapter import Selection
-from whinny.cluster.redis.classic_wire import EVENT, Options, options
+from whinny.cluster.redis.classic_wire import EVENT, Options, Room, dates_as_text, has_dates, options
 from whinny.errors import EncodeError
 from whinny.protocol import plain
 
@@ -64,7 +64,7 @@ class Data(Struct, rename={"request_id": "requestId", "client_count": "clientCou
     opts: Options = field(default_factory=Options)
     packet: Any = None
     request_id: str | None = None
-    rooms: list[str] = field(default_factory=list)
+    rooms: list[Room] = field(default_factory=list)
     close: bool = False
     sockets: list[Any] = field(default_factory=list)
     client_count: int = 0
@@ -85,7 +85,12 @@ _msgpack_decoder: Final = msgspec.msgpack.Decoder(Message)
 
 def decode(data: bytes) -> Message:
     """A message. Raises msgspec.MsgspecError, UnicodeError for what is none."""
-    return _json_decoder.decode(data) if data[:1] == b"{" else _msgpack_decoder.decode(data)
+    if data[:1] == b"{":
+        return _json_decoder.decode(data)
+    message = _msgpack_decoder.decode(data)
+    if has_dates(data):
+        message.data.packet = dates_as_text(message.data.packet)
+    return message
 
 
 def encode(uid: str, namespace: str, kind: Kind, data: dict[str, Any]) -> bytes:
