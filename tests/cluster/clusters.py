@@ -8,7 +8,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from redis.asyncio import Redis
 
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 def looks_like_an_id(room: str) -> bool:
     """Whether it has the length of a socket's id, as JavaScript counts: such a room has no channel of its own."""
     return len(room.encode("utf-16-le")) == 2 * 20
+
+
+class Sender(Protocol):
+    """A server, or an emitter."""
+
+    async def emit(self, *args: Any, whom: Whom) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -144,10 +150,10 @@ class Cluster:
 
     # waiting
 
-    async def heard(self, *senders: ClusterServer) -> list[list[list[Any]]]:
-        """What each client was sent, in the order of their coming, of all that these servers have done.
+    async def heard(self, *senders: Sender) -> list[list[list[Any]]]:
+        """What each client was sent, in the order of their coming, of all that these servers or emitters have done.
 
-        Without senders, those are all servers. A server's messages keep their order, so everything has arrived when
+        Without senders, those are all servers. A sender's messages keep their order, so everything has arrived when
         one arrives that is sent after it.
         """
         heard: list[list[list[Any]]] = [[] for _ in self.clients]
