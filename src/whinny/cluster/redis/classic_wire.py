@@ -193,7 +193,7 @@ def options(selection: Selection, flags: dict[str, Any] | None = None) -> dict[s
 
 def has_dates(data: bytes) -> bool:
     """Whether there may be dates in msgpack."""
-    return any(mark in data for mark in _DATES)
+    return b"\xff" in data and any(mark in data for mark in _DATES)  # the byte alone is seldom there, and soon found
 
 
 def dates_as_text(value: Any) -> Any:
