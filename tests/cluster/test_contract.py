@@ -47,8 +47,8 @@ async def test_a_broadcast_reaches_all_clients_of_all_servers(cluster: Cluster) 
 async def test_a_room_has_members_on_several_servers(cluster: Cluster, room: str) -> None:
     """Only they receive what goes to the room, whatever its name.
 
-    In a sharded cluster that is guaranteed from the moment on in which Redis has the server's subscription to the room's
-    channel, which it makes as its first member comes: `open` waits for that. Later members need not wait.
+    In a sharded cluster that is guaranteed once Redis has the server's subscription to the room's channel, which the
+    server makes as its first member comes: `open` waits for that. Later members need not wait.
     """
     first, second, third = cluster.servers
     for server in (first, second, third):
