@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "cookie", "proxy-authorization", "set-cookie", "x-csrf-token", "x-xsrf-token"}
@@ -29,6 +30,11 @@ class RemoteHandshake(Struct, frozen=True):
     time: str = ""
     issued_milliseconds: float = field(default=0.0, name="issued")
 
+    def __post_init__(self) -> None:
+        """Node's servers send all headers."""
+        shown = {name: value for name, value in self.headers.items() if name.lower() not in SECRET_HEADERS}
+        force_setattr(self, "headers", shown)
+
     @property
     def issued(self) -> float:
         """The time of the CONNECT packet in seconds since 1970."""
@@ -40,5 +46,5 @@ class SocketDetails(Struct, frozen=True):
 
     id: str
     handshake: RemoteHandshake = field(default_factory=RemoteHandshake)
-    rooms: list[str] = field(default_factory=list)
+    rooms: list[str | int | float] = field(default_factory=list)
     data: Any = field(default_factory=dict)

@@ -26,7 +26,7 @@ class RemoteSocket:
         self.namespace = namespace
         self.id = details.id
         self.handshake: RemoteHandshake = details.handshake
-        self.rooms = frozenset(details.rooms)
+        self.rooms = frozenset(map(str, details.rooms))
         self.data: dict[str, Any] = details.data if isinstance(details.data, dict) else {}
         self._timeout: float | None = None
 

@@ -13,8 +13,8 @@ from whinny.cluster.redis.classic_wire import (
     Channels,
     Packet,
     Request,
-    broadcast_decoder,
     broadcast_head,
+    decode_broadcast,
     decode_request,
     decode_response,
     encode_ask,
@@ -178,7 +178,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
         room = channel[len(self._channels.broadcasts) : -1]
         if room and not self.has_room(room.decode(errors="surrogatepass")):
             return
-        _, packet, opts = broadcast_decoder.decode(data)
+        _, packet, opts = decode_broadcast(data)
         if packet.nsp == self._namespace:
             self._host.on_broadcast(packet.data, opts.selection, bool(opts.flags.get("volatile")))
 
@@ -187,7 +187,8 @@ class ClassicAdapter(MemoryAdapter[Any]):
         if request.uid == self.uid:
             return  # done already
         selection = request.opts.selection if request.sid is None else Selection((request.sid,))
-        rooms = request.rooms if request.room is None else [request.room]
+        rooms = list(map(str, request.rooms if request.room is None else [request.room]))
+        is_here = request.sid is not None and self.has_room(request.sid)
         if request.type == Request.JOIN:
             self._host.on_sockets_join(selection, rooms)
         elif request.type == Request.LEAVE:
@@ -201,12 +202,12 @@ class ClassicAdapter(MemoryAdapter[Any]):
             return
         else:
             raise ValueError(f"it is a request of type {request.type}, without an id")
-        if request.sid is not None and request.request_id is not None and self.has_room(request.sid):
+        if is_here and request.request_id is not None:
             self._respond(request, requestId=request.request_id)  # older servers wait for it
 
     def _answer(self, request: Asked, request_id: str) -> None:
         if request.type == Request.SOCKETS:
-            members = self.select(Selection(tuple(request.rooms)))
+            members = self.select(Selection(tuple(map(str, request.rooms))))
             self._respond(request, requestId=request_id, sockets=[member.id for member in members])
         elif request.type == Request.ALL_ROOMS:
             self._respond(request, requestId=request_id, rooms=sorted({*self.room_names(), *self.members}))

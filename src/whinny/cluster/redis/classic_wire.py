@@ -7,6 +7,7 @@ else msgpack; the first byte tells.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Annotated, Any, Final
 
@@ -26,6 +27,13 @@ LONGEST: Final = 86400.0
 
 Count = Annotated[int, Meta(ge=0, le=2**31)]
 """How many clients were asked."""
+
+
+Room = str | int | float
+"""The name of a room: on Node's servers it may be a number, which is that number's text here."""
+
+_DATES: Final = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
+"""How msgpack begins a date."""
 
 
 class Request(IntEnum):
@@ -83,14 +91,14 @@ class Packet(Struct):
 class Options(Struct, rename={"excluded": "except"}):
     """Whom something concerns, and how."""
 
-    rooms: list[str] = field(default_factory=list)
-    excluded: list[str] = field(default_factory=list)
+    rooms: list[Room] = field(default_factory=list)
+    excluded: list[Room] = field(default_factory=list)
     flags: dict[str, Any] = field(default_factory=dict)
 
     @property
     def selection(self) -> Selection:
         """Whom it concerns."""
-        return Selection(tuple(self.rooms), tuple(self.excluded))
+        return Selection(tuple(map(str, self.rooms)), tuple(map(str, self.excluded)))
 
     def timeout(self, default: float) -> float:
         """Seconds that clients have to acknowledge."""
@@ -107,12 +115,12 @@ class Asked(Struct, rename={"request_id": "requestId"}):
     uid: str | None = None
     request_id: str | None = None
     opts: Options = field(default_factory=Options)
-    rooms: list[str] = field(default_factory=list)
+    rooms: list[Room] = field(default_factory=list)
     close: bool = False
     data: list[Any] = field(default_factory=list)
     packet: Packet | None = None
     sid: str | None = None
-    room: str | None = None
+    room: Room | None = None
 
 
 class Answered(Struct, rename={"request_id": "requestId", "client_count": "clientCount"}):
@@ -126,16 +134,29 @@ class Answered(Struct, rename={"request_id": "requestId", "client_count": "clien
     packet: Any = None
 
 
-broadcast_decoder: Final = msgspec.msgpack.Decoder(tuple[str, Packet, Options])
+_broadcast: Final = msgspec.msgpack.Decoder(tuple[str, Packet, Options])
 _asked_json: Final = msgspec.json.Decoder(Asked)
 _asked_msgpack: Final = msgspec.msgpack.Decoder(Asked)
 _answered_json: Final = msgspec.json.Decoder(Answered)
 _answered_msgpack: Final = msgspec.msgpack.Decoder(Answered)
 
 
+def decode_broadcast(data: bytes) -> tuple[str, Packet, Options]:
+    """A broadcast: its sender, the event and whom it concerns. Raises msgspec.MsgspecError for what is none."""
+    uid, packet, opts = _broadcast.decode(data)
+    if has_dates(data):
+        packet.data = dates_as_text(packet.data)
+    return uid, packet, opts
+
+
 def decode_request(data: bytes) -> Asked:
     """A request. Raises msgspec.MsgspecError, UnicodeError for what is none."""
-    return _asked_json.decode(data) if data[:1] == b"{" else _asked_msgpack.decode(data)
+    if data[:1] == b"{":
+        return _asked_json.decode(data)
+    request = _asked_msgpack.decode(data)
+    if request.packet is not None and has_dates(data):
+        request.packet.data = dates_as_text(request.packet.data)
+    return request
 
 
 def decode_response(data: bytes) -> Answered:
@@ -195,6 +216,20 @@ def options(selection: Selection, flags: dict[str, Any] | None = None) -> dict[s
     if flags is not None:
         made["flags"] = flags
     return made
+
+
+def has_dates(data: bytes) -> bool:
+    """Whether there may be dates in msgpack."""
+    return b"\xff" in data and any(mark in data for mark in _DATES)  # the byte alone is seldom there, and soon found
+
+
+def dates_as_text(value: Any) -> Any:
+    """Data of a msgpack message, with dates as clients of Node's servers get them."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03}Z"
+    if isinstance(value, dict):
+        return {key: dates_as_text(item) for key, item in value.items()}
+    return [dates_as_text(item) for item in value] if isinstance(value, list) else value
 
 
 def _without_bytes(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Plain values as the bytes of messages between servers: UTF-8, in JSON or msgpack.
 
-Half of a surrogate pair, which a client's text may hold, has no UTF-8: it becomes U+FFFD, as in what is sent to clients.
+Half of a surrogate pair, which a client may send in a text, has no UTF-8: it becomes U+FFFD, as in what clients get.
 """
 
 from __future__ import annotations

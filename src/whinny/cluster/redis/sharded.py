@@ -20,13 +20,13 @@ from whinny.cluster.redis.client import client_of
 from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting
 from whinny.cluster.redis.sharded_wire import (
-    ID_LENGTH,
     Kind,
     Message,
     ShardedChannels,
     decode,
     encode,
     encode_packet,
+    looks_like_id,
     own_end,
     whom,
 )
@@ -106,6 +106,18 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     # channels of rooms
 
+    def add(self, member: Any) -> None:
+        """A new member, whose own room has a channel where all rooms have."""
+        super().add(member)
+        if self._settings.subscription_mode == "dynamic-private":
+            self._subscribe(self._channels.room(member.id))
+
+    def remove(self, member: Any) -> None:
+        """The member is gone, and its own room with it."""
+        super().remove(member)
+        if self._settings.subscription_mode == "dynamic-private":
+            self.room_gone(member.id)
+
     def room_made(self, room: str) -> None:
         """A member of this server is in the room, the first one."""
         if self._has_channel(room):
@@ -113,12 +125,12 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     def room_gone(self, room: str) -> None:
         """No member of this server is in the room any more."""
-        if self._has_channel(room):
+        if self._has_channel(room) and not self.has_room(room):
             self._link.unsubscribe("SSUBSCRIBE", self._channels.room(room))
 
     def _has_channel(self, room: str) -> bool:
         mode = self._settings.subscription_mode
-        return mode == "dynamic-private" or (mode == "dynamic" and len(room) != ID_LENGTH)
+        return mode == "dynamic-private" or (mode == "dynamic" and not looks_like_id(room))
 
     def _subscribe(self, channel: bytes) -> None:
         self._link.subscribe("SSUBSCRIBE", channel, self._on_message)
@@ -215,9 +227,9 @@ class ShardedAdapter(MemoryAdapter[Any]):
         if message.type == Kind.BROADCAST:
             self._on_broadcast(message, selection)
         elif message.type == Kind.SOCKETS_JOIN:
-            self._host.on_sockets_join(selection, content.rooms)
+            self._host.on_sockets_join(selection, list(map(str, content.rooms)))
         elif message.type == Kind.SOCKETS_LEAVE:
-            self._host.on_sockets_leave(selection, content.rooms)
+            self._host.on_sockets_leave(selection, list(map(str, content.rooms)))
         elif message.type == Kind.DISCONNECT_SOCKETS:
             self._host.on_disconnect_sockets(selection, content.close)
         elif message.type == Kind.SERVER_SIDE_EMIT:

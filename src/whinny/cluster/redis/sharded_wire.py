@@ -12,13 +12,18 @@ import msgspec
 from msgspec import Struct, field
 
 from whinny.cluster.adapter import Selection
-from whinny.cluster.redis.classic_wire import EVENT, Count, Options, options
+from whinny.cluster.redis.classic_wire import EVENT, Count, Options, Room, dates_as_text, has_dates, options
 from whinny.cluster.redis.encoding import to_json, to_msgpack
 from whinny.errors import EncodeError
 from whinny.protocol import plain
 
 ID_LENGTH: Final = 20
 """Characters of a socket's id: a room whose name has so many is taken for one, and has no channel of its own."""
+
+
+def looks_like_id(room: str) -> bool:
+    """Whether a room is taken for a socket's id. Node's servers count an emoji, and its like, as two characters."""
+    return len(room) == ID_LENGTH if room.isascii() else len(room.encode("utf-16-le", "surrogatepass")) == 2 * ID_LENGTH
 
 
 class Kind(IntEnum):
@@ -60,7 +65,7 @@ class Data(Struct, rename={"request_id": "requestId", "client_count": "clientCou
     opts: Options = field(default_factory=Options)
     packet: Any = None
     request_id: str | None = None
-    rooms: list[str] = field(default_factory=list)
+    rooms: list[Room] = field(default_factory=list)
     close: bool = False
     sockets: list[Any] = field(default_factory=list)
     client_count: Count = 0
@@ -81,7 +86,12 @@ _msgpack_decoder: Final = msgspec.msgpack.Decoder(Message)
 
 def decode(data: bytes) -> Message:
     """A message. Raises msgspec.MsgspecError, UnicodeError for what is none."""
-    return _json_decoder.decode(data) if data[:1] == b"{" else _msgpack_decoder.decode(data)
+    if data[:1] == b"{":
+        return _json_decoder.decode(data)
+    message = _msgpack_decoder.decode(data)
+    if has_dates(data):
+        message.data.packet = dates_as_text(message.data.packet)
+    return message
 
 
 def encode(uid: str, namespace: str, kind: Kind, data: dict[str, Any]) -> bytes:
