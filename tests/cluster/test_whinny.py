@@ -58,6 +58,22 @@ async def test_rich_values_arrive_everywhere_the_same(cluster: Cluster) -> None:
     assert others == [here, here]
 
 
+@on(*ON_WHINNY[1:], WITH_NODE[0], WITH_NODE[2])
+async def test_text_that_has_no_utf_8(cluster: Cluster) -> None:
+    """Half of a surrogate pair, which any client can send, stops nothing; to the other servers it goes as U+FFFD."""
+    await cluster.one_each(answer="ok")
+    io = cluster.whinny[0].io
+    io.emit("half", "a\ud800", {"\ud800": [b"\x01"]})
+    here, *others = await cluster.heard(cluster.whinny[0])
+    assert here[0][0] == "half"
+    assert others == [[["half", "a\ufffd", {"\ufffd": [b"\x01"]}]]] * (cluster.size - 1)
+    for socket in cluster.whinny[0].io.of("/").sockets.values():
+        socket.data["half"] = "\udc00"
+    if len(cluster.whinny) > 1:
+        found = await cluster.whinny[1].io.fetch_sockets()
+        assert "\ufffd" in [socket.data.get("half") for socket in found]
+
+
 @ON_WHINNY_AND_TO_NODE
 async def test_what_changes_after_an_emit_reaches_nobody(cluster: Cluster) -> None:
     """The arguments are taken as they are when `emit` is called, and so for the other operations."""
