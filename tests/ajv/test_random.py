@@ -82,6 +82,8 @@ RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=list(He
 
 def ajv(reference: Reference, schema: Any, value: Any, **options: bool) -> tuple[Any, list[dict[str, Any]]]:
     """Ajv's answer, where it has one: of some schemas with `anyOf` it makes code that fails, so there is none to meet."""
+    if all(f"'{keyword}'" in str(schema) for keyword in ("not", "contains", "prefixItems")):
+        reject()  # within `not`, Ajv takes the empty list for one that contains something, where an item is `false`
     try:
         return reference.check(schema, value, **options)
     except ValueError as error:
