@@ -19,6 +19,7 @@ from whinny.cluster.redis.classic_wire import (
     decode_request,
     decode_response,
     encode_ask,
+    broadcast_head,
     encode_broadcast,
     encode_json,
     encode_packet,
@@ -55,7 +56,7 @@ SHARDED = (
 def test_a_classic_broadcast(argument: Any, captured: bytes) -> None:
     """Byte by byte as Node's adapter sends it, and on the same channel."""
     packet = encode_packet(["hello", argument], "/")
-    assert encode_broadcast("_IIqv6", packet, ROOM, {}) == captured
+    assert encode_broadcast(broadcast_head("_IIqv6"), packet, ROOM, {}) == captured
     read = decode_broadcast(captured)
     assert read == ("_IIqv6", Packet(2, ["hello", argument], "/"), Options(["room1"], [], {}))
     assert read[2].selection == ROOM

@@ -39,6 +39,7 @@ OF_THE_SERVER: dict[type, set[str]] = {
         "connecting",
         "connection",
         "deliver",
+        "describe",
         "expect_ack",
         "forget_ack",
         "has_open_acks",
