@@ -199,6 +199,23 @@ async def test_much_in_one_turn_of_the_loop_is_not_lost(redis: RedisServer) -> N
         assert one.io.health().lost == 0
 
 
+async def test_more_than_the_network_takes_at_once_is_not_lost(redis: RedisServer) -> None:
+    """While Redis reads, much more may wait than while it is away."""
+    async with (
+        Proxy(redis.port) as proxy,
+        pair("classic", (proxy.url, redis.url), max_buffer=1_600_000) as (one, other),
+    ):
+        heard: list[int] = []
+        other.io.on("photo", lambda number, _: heard.append(number))
+        proxy.hold()
+        for number in range(24):
+            one.io.server_side_emit("photo", number, "x" * 1_000_000)
+        proxy.flow()
+        await until(lambda: len(heard) == 24)
+        assert heard == list(range(24))
+        assert one.io.health().lost == 0
+
+
 def open_files() -> int:
     gc.collect()
     return len(os.listdir("/proc/self/fd"))

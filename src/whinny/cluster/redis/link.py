@@ -32,6 +32,9 @@ log = logging.getLogger("whinny.cluster")
 MAX_BUFFER: Final = 16 * 1024 * 1024
 """Bytes that wait at most while Redis is away, unless an adapter is told otherwise."""
 
+SLOW: Final = 16
+"""How many times as much may wait while Redis is there: it reads, so all of that goes soon."""
+
 PATIENCE: Final = 3.0
 """Seconds that it may take to connect."""
 
@@ -67,7 +70,8 @@ Asker = asyncio.Future[Any] | None
 class Link:
     """The way to Redis of all namespaces of one server.
 
-    At most `max_buffer` bytes wait while Redis is away, or slow. More than that is not sent; it is counted, and logged.
+    At most `max_buffer` bytes wait while Redis is away, and SLOW times that while it is there. More than that is not
+    sent; it is counted, and logged.
     """
 
     def __init__(self, redis: Redis, max_buffer: int) -> None:
@@ -238,8 +242,9 @@ class _Publishing:
     def _put(self, packed: bytes, asker: Asker) -> None:
         if self._size + len(packed) > self._max_buffer and self._queue:
             self.flush()  # much in one turn of the loop is no reason to lose any
-        if self._size + len(packed) > self._max_buffer and self._queue:
-            self._lose((asker,), f"more than {self._max_buffer} bytes wait already")
+        most = self._max_buffer * SLOW if self.is_up else self._max_buffer
+        if self._size + len(packed) > most and self._queue:
+            self._lose((asker,), f"more than {most} bytes wait already")
             return
         self._queue.append(packed)
         self._queued.append(asker)
