@@ -14,6 +14,7 @@ import pytest
 from cluster.clusters import CLASSIC, ON_WHINNY, SHARDED, WITH_NODE, Kind
 from cluster.members import Whom
 from whinny import AckTimeout, ClusterTimeout, EncodeError, RemoteSocket, Socket
+from whinny.server.acks import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,6 +73,52 @@ async def test_text_that_has_no_utf_8(cluster: Cluster) -> None:
     if len(cluster.whinny) > 1:
         found = await cluster.whinny[1].io.fetch_sockets()
         assert "\ufffd" in [socket.data.get("half") for socket in found]
+
+
+BIG = [10**30, -(2**63) - 1, 2**64, {str(10**30): [10**30, b"\x01"]}]
+
+
+@ON_WHINNY_AND_TO_NODE
+async def test_integers_beyond_64_bits(cluster: Cluster) -> None:
+    """Clients of other servers get the numbers that JavaScript has for them, and may answer with such ones."""
+    first = cluster.whinny[0]
+    clients = [
+        await cluster.open(server, "r", answer=BIG if server in cluster.whinny else as_floats(BIG))
+        for server in cluster.servers
+    ]
+    first.io.emit("big", *BIG)
+    first.io.to("r").emit("big", *BIG)
+    first.io.server_side_emit("told", BIG[0])
+    for heard in await cluster.heard(first):
+        assert [as_floats(each) for each in heard] == [["big", *as_floats(BIG)]] * 2
+    asked = await first.ask("question", whom=Whom(seconds=5))
+    assert asked.complete
+    assert as_floats(asked.responses) == [as_floats(BIG)] * 3
+    assert not any(client.is_gone for client in clients)
+    for server in cluster.servers[1:] if cluster.size > 1 else ():
+        assert as_floats(await server.told()) == [["/", 1e30]]
+
+
+def as_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: as_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_floats(item) for item in value]
+    return float(value) if isinstance(value, int) else value
+
+
+async def test_an_answer_that_cannot_be_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and counts as None; the client, from whose packet it was read, stays."""
+    passed: list[Any] = []
+
+    def answer(value: Any) -> None:
+        if value is not None:
+            raise OverflowError("too big")
+        passed.append(value)
+
+    Relay(answer).answered([5])
+    assert passed == [None]
+    assert "cannot be sent to the server" in caplog.text
 
 
 @ON_WHINNY_AND_TO_NODE
