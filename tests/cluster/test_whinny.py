@@ -12,8 +12,9 @@ from uuid import UUID
 import pytest
 
 from cluster.clusters import CLASSIC, ON_WHINNY, SHARDED, WITH_NODE, Kind
-from cluster.members import Whom, sorted_answers
+from cluster.members import Whom, sorted_answers, until
 from whinny import AckTimeout, ClusterTimeout, EncodeError, RemoteSocket, Socket
+from whinny.cluster import Selection
 from whinny.server.acks import Relay
 
 if TYPE_CHECKING:
@@ -321,6 +322,41 @@ async def test_a_server_leaves(cluster_of: Callable[..., Awaitable[Cluster]], ki
     assert {each.id for each in await first.fetch()} == {each.id for each in clients[:2]}
     assert len((await first.ask("question", whom=Whom(seconds=5))).responses) == 2
     assert (await first.tell_and_ask("told")).responses == [{"from": "b", "ünï": b"\x01\x02"}]
+
+
+@on(*ON_WHINNY, *WITH_NODE)
+async def test_who_is_let_into_a_room_hears_it_at_once(cluster: Cluster) -> None:
+    """Whichever server the client is on: that server may not hear the room's channel yet."""
+    for server in cluster.servers:
+        await cluster.open(server)
+    first = cluster.whinny[0]
+    client = cluster.clients[-1]
+    for room in ("new", "newer", "x" * 20, "new"):
+        first.io.in_(client.id).sockets_join(room)
+        first.io.to(room).emit("joined", room)
+        first.io.in_(client.id).sockets_leave(room)
+        first.io.to(room).emit("left", room)
+    heard = await cluster.heard(first)
+    assert heard == [[], [], [["joined", room] for room in ("new", "newer", "x" * 20, "new")]]
+
+
+async def test_a_room_has_its_channel_again(
+    cluster_of: Callable[..., Awaitable[Cluster]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some seconds after members were let into it; until then, what is sent to it goes to all servers."""
+    monkeypatch.setattr("whinny.cluster.redis.sharded.LATELY", 0.05)
+    cluster = await cluster_of(SHARDED)
+    client = await cluster.open(cluster.servers[1])
+    io = cluster.whinny[0].io
+    publish = io.of("/").adapter._channel
+    room, everybody = publish(Selection(("r",))), publish(Selection())
+    assert room != everybody
+    io.in_(client.id).sockets_join("r", "s")
+    assert publish(Selection(("r",))) == everybody
+    await until(lambda: publish(Selection(("r",))) == room, "the room has its channel")
+    await cluster.rooms_are_heard()
+    io.to("r").emit("r")
+    assert await cluster.heard(cluster.servers[0]) == [[["r"]]]
 
 
 @pytest.mark.parametrize("mode", ["static", "dynamic", "dynamic-private"])
