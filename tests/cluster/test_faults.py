@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -199,6 +200,23 @@ async def test_much_in_one_turn_of_the_loop_is_not_lost(redis: RedisServer) -> N
         assert one.io.health().lost == 0
 
 
+async def test_more_than_the_network_takes_at_once_is_not_lost(redis: RedisServer) -> None:
+    """While Redis reads, much more may wait than while it is away."""
+    async with (
+        Proxy(redis.port) as proxy,
+        pair("classic", (proxy.url, redis.url), max_buffer=1_600_000) as (one, other),
+    ):
+        heard: list[int] = []
+        other.io.on("photo", lambda number, _: heard.append(number))
+        proxy.hold()
+        for number in range(24):
+            one.io.server_side_emit("photo", number, "x" * 1_000_000)
+        proxy.flow()
+        await until(lambda: len(heard) == 24)
+        assert heard == list(range(24))
+        assert one.io.health().lost == 0
+
+
 def open_files() -> int:
     gc.collect()
     return len(os.listdir("/proc/self/fd"))
@@ -271,6 +289,52 @@ async def test_close_in_each_state(state: str, redis: RedisServer, soon: None) -
             with pytest.raises(ClusterTimeout):
                 await asked
         await asyncio.wait([asked])
+
+
+async def test_what_a_closed_server_emits_is_lost(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """It counts at once, and is no old news at the next start; what is emitted before the first one waits."""
+    one, other = (One(adapter_of("classic", redis.url)) for _ in range(2))
+    one.io.emit("from 0", "early")
+    async with serve(other):
+        await until(lambda: other.is_ready)
+        async with one.app.lifespan():
+            await until(lambda: other.got("from 0") == ["early"])
+        before = one.io.health()
+        assert (before.waiting, before.lost) == (0, 0)
+        one.io.emit("from 0", "too late")
+        one.io.emit("from 0", "too late")
+        assert (one.io.health().waiting, one.io.health().lost) == (0, 2)
+        assert len(lines(caplog, "are lost: the server is closed")) == 1
+        async with one.app.lifespan():
+            await until(lambda: one.is_ready)
+            one.io.emit("from 0", "again")
+            await until(lambda: other.got("from 0")[-1] == "again")
+        assert other.got("from 0") == ["early", "again"]
+        assert lines(caplog, "were lost") == ["2 messages to the other servers were lost"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_namespaces_that_threads_make(kind: str, redis: RedisServer) -> None:
+    """All threads have the same one, and it hears the other servers."""
+    async with pair(kind, (redis.url, redis.url)) as (one, other):
+        heard: set[str] = set()
+        for name in (names := [f"/{number}" for number in range(30)]):
+            together = threading.Barrier(4)
+
+            def make(name: str = name, together: threading.Barrier = together) -> object:
+                together.wait(5)
+                return one.io.of(name)
+
+            made = await asyncio.gather(*(asyncio.to_thread(make) for _ in range(4)))
+            assert len({id(each) for each in made}) == 1
+            one.io.of(name).on("hello", lambda name=name: heard.add(name))
+
+        def all_hear() -> bool:
+            for name in set(names) - heard:  # it may be a moment until Redis knows that they listen
+                other.io.of(name).server_side_emit("hello")
+            return heard == set(names)
+
+        await until(all_hear)
 
 
 async def test_close_while_it_connects(redis: RedisServer, soon: None) -> None:

@@ -19,20 +19,26 @@ from cluster.pair import Proxy, until
 from sessions.apps import ROOTS, LoginController
 from sessions.test_socket_sessions import World, data_of
 from support.redis import RedisServer, redis_server
-from whinny import RedisAdapter, ServiceManager, Settings
+from whinny import (
+    RedisAdapter,
+    ServiceManager,
+    Settings,
+    SocketIOController,
+    WebsocketContext,
+    forward_http_session_to_websocket,
+)
 from whinny.cluster.redis import connection
 from whinny.http import create_app
-from whinny.sessions import Store, redis_announcements, session_id
+from whinny.sessions import MemoryStore, Sessions, Store, redis_announcements, session_id
 from whinny.sessions.redis import RedisStore
 from whinny.sessions.sql import SqlStore
+from whinny.testing import TestClient
 from whinny.websocket import WsServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
-
-    from whinny.testing import TestClient
 
     Pair = tuple["Server", "Server"]
     Make = Callable[[], AbstractAsyncContextManager[Pair]]
@@ -142,6 +148,48 @@ async def test_a_login_holds_on_all(make: Make) -> None:
         assert (await data_of(here, "me"))["content"] == {"from": "other"}
         token = await one.bearer(user=2)
         assert (await data_of(await other.bearer_socket(token), "me"))["user"] == "Grace"
+
+
+def root_of(adapter: RedisAdapter, store: Store | None) -> type[SocketIOController]:
+    """A root that lets nobody in without a session of this store, and has no other use for sessions."""
+
+    class Root(SocketIOController):
+        async def on_connection(self, ctx: WebsocketContext[Any]) -> None:
+            await forward_http_session_to_websocket(ctx, required=True, store=store)
+
+    Root.adapter = adapter
+    return Root
+
+
+@pytest.mark.parametrize("where", ["the app's store", "another store"])
+@pytest.mark.parametrize("how", ["destroyed", "regenerated"])
+async def test_a_server_that_has_had_no_socket_tells_the_others(
+    how: str, where: str, redis: RedisServer, tmp_path: Path
+) -> None:
+    """Of whatever ends there from its start on, in whichever store, though none of its events has a session."""
+    key = secrets.token_hex(4)
+    servers = []
+    for _ in range(2):
+        services = ServiceManager(Settings(session_store="memory:"))
+        store = SqlStore(f"sqlite:///{tmp_path}/s.db")
+        services.set(Store, store if where == "the app's store" else MemoryStore())
+        services.keep(store)
+        root = root_of(RedisAdapter(redis.url, key=key), None if where == "the app's store" else store)
+        app = services.get(root).attach()
+        servers.append((app, services, Sessions(store)))
+    (quiet, services, sessions), (other, others, _) = servers
+    async with quiet.lifespan(), other.lifespan():
+        await until(lambda: all(each.get(WsServer).io.health().state == "ready" for each in (services, others)))
+        session = sessions.create()
+        await session.commit()
+        async with TestClient(other, auth={"token": session.token}) as client:
+            if how == "destroyed":
+                await sessions.destroy(session.id)
+                assert await ends(client) == {"io server disconnect"}
+            else:
+                session.regenerate()
+                await session.commit()
+                assert await ends(client) == {"transport close"}
 
 
 @pytest.mark.parametrize("how", ["an event", "HTTP", "the service"])

@@ -12,8 +12,10 @@ from uuid import UUID
 import pytest
 
 from cluster.clusters import CLASSIC, ON_WHINNY, SHARDED, WITH_NODE, Kind
-from cluster.members import Whom
+from cluster.members import Whom, sorted_answers, until
 from whinny import AckTimeout, ClusterTimeout, EncodeError, RemoteSocket, Socket
+from whinny.cluster import Selection
+from whinny.server.acks import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,6 +74,50 @@ async def test_text_that_has_no_utf_8(cluster: Cluster) -> None:
     if len(cluster.whinny) > 1:
         found = await cluster.whinny[1].io.fetch_sockets()
         assert "\ufffd" in [socket.data.get("half") for socket in found]
+
+
+BIG = [10**30, -(2**63) - 1, 2**64, {str(10**30): [10**30, b"\x01"]}]
+
+
+@ON_WHINNY_AND_TO_NODE
+async def test_integers_beyond_64_bits(cluster: Cluster) -> None:
+    """Clients of other servers get the numbers that JavaScript has for them, and may answer with such ones."""
+    first = cluster.whinny[0]
+    expected = [BIG if server in cluster.whinny else None for server in cluster.servers]  # Node has no way for them
+    clients = [await cluster.open(each, "r", answer=big) for each, big in zip(cluster.servers, expected, strict=True)]
+    first.io.emit("big", *BIG)
+    first.io.to("r").emit("big", *BIG)
+    first.io.server_side_emit("told", BIG[0])
+    for heard in await cluster.heard(first):
+        assert [as_floats(each) for each in heard] == [["big", *as_floats(BIG)]] * 2
+    asked = await first.ask("question", whom=Whom(seconds=5))
+    assert asked.complete
+    assert sorted_answers(as_floats(asked.responses)) == sorted_answers(as_floats(expected))
+    assert not any(client.is_gone for client in clients)
+    for server in cluster.servers[1:] if cluster.size > 1 else ():
+        assert as_floats(await server.told()) == [["/", 1e30]]
+
+
+def as_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: as_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_floats(item) for item in value]
+    return float(value) if isinstance(value, int) else value
+
+
+async def test_an_answer_that_cannot_be_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and counts as None; the client, from whose packet it was read, stays."""
+    passed: list[Any] = []
+
+    def answer(value: Any) -> None:
+        if value is not None:
+            raise OverflowError("too big")
+        passed.append(value)
+
+    Relay(answer).answered([5])
+    assert passed == [None]
+    assert "cannot be sent to the server" in caplog.text
 
 
 @ON_WHINNY_AND_TO_NODE
@@ -276,6 +322,41 @@ async def test_a_server_leaves(cluster_of: Callable[..., Awaitable[Cluster]], ki
     assert {each.id for each in await first.fetch()} == {each.id for each in clients[:2]}
     assert len((await first.ask("question", whom=Whom(seconds=5))).responses) == 2
     assert (await first.tell_and_ask("told")).responses == [{"from": "b", "ünï": b"\x01\x02"}]
+
+
+@on(*ON_WHINNY, *WITH_NODE)
+async def test_who_is_let_into_a_room_hears_it_at_once(cluster: Cluster) -> None:
+    """Whichever server the client is on: that server may not hear the room's channel yet."""
+    for server in cluster.servers:
+        await cluster.open(server)
+    first = cluster.whinny[0]
+    client = cluster.clients[-1]
+    for room in ("new", "newer", "x" * 20, "new"):
+        first.io.in_(client.id).sockets_join(room)
+        first.io.to(room).emit("joined", room)
+        first.io.in_(client.id).sockets_leave(room)
+        first.io.to(room).emit("left", room)
+    heard = await cluster.heard(first)
+    assert heard == [[], [], [["joined", room] for room in ("new", "newer", "x" * 20, "new")]]
+
+
+async def test_a_room_has_its_channel_again(
+    cluster_of: Callable[..., Awaitable[Cluster]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some seconds after members were let into it; until then, what is sent to it goes to all servers."""
+    monkeypatch.setattr("whinny.cluster.redis.sharded.LATELY", 0.05)
+    cluster = await cluster_of(SHARDED)
+    client = await cluster.open(cluster.servers[1])
+    io = cluster.whinny[0].io
+    publish = io.of("/").adapter._channel
+    room, everybody = publish(Selection(("r",))), publish(Selection())
+    assert room != everybody
+    io.in_(client.id).sockets_join("r", "s")
+    assert publish(Selection(("r",))) == everybody
+    await until(lambda: publish(Selection(("r",))) == room, "the room has its channel")
+    await cluster.rooms_are_heard()
+    io.to("r").emit("r")
+    assert await cluster.heard(cluster.servers[0]) == [[["r"]]]
 
 
 @pytest.mark.parametrize("mode", ["static", "dynamic", "dynamic-private"])

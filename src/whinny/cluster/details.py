@@ -16,8 +16,8 @@ SECRET_HEADERS: Final = frozenset(
 class RemoteHandshake(Struct, frozen=True):
     """What a client showed to the server to which it is connected: `Handshake`, without what is secret.
 
-    There are no cookies and no authorization headers in `headers`, and where the other server is one of whinny's no
-    `auth`. `issued` is in seconds since 1970.
+    There are no cookies and no authorization headers in `headers`, and `auth` is always empty. `issued` is in seconds
+    since 1970.
     """
 
     headers: dict[str, Any] = field(default_factory=dict)
@@ -31,9 +31,10 @@ class RemoteHandshake(Struct, frozen=True):
     issued_milliseconds: float = field(default=0.0, name="issued")
 
     def __post_init__(self) -> None:
-        """Node's servers send all headers."""
+        """Node's servers send everything."""
         shown = {name: value for name, value in self.headers.items() if name.lower() not in SECRET_HEADERS}
         force_setattr(self, "headers", shown)
+        force_setattr(self, "auth", {})
 
     @property
     def issued(self) -> float:

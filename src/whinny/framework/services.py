@@ -36,6 +36,7 @@ class ServiceManager:
         self.settings = settings or Settings.from_environment()
         self._services: dict[object, Any] = {ServiceManager: self}
         self._made: list[Any] = []
+        self._watched: list[tuple[type, Callable[[Any], None]]] = []
         self._making: list[object] = []
         self._booted: list[Any] = []
         self._late = False  # what is made now is booted right after
@@ -90,6 +91,13 @@ class ServiceManager:
             if not any(service is each for each in self._made):
                 self._add(service)
 
+    def each(self, cls: Callable[..., T], fn: Callable[[T], None]) -> None:
+        """Call `fn` with all services that are objects of this class: those that there are, and those that come."""
+        with self._lock:
+            self._watched.append((cast("type", cls), fn))
+            for service in [each for each in self._made if isinstance(each, cast("type", cls))]:
+                fn(service)
+
     async def ready(self, cls: Callable[..., T]) -> T:
         """The service of this class, booted, should it be made only now."""
         if cls not in self._services:
@@ -126,6 +134,9 @@ class ServiceManager:
 
     def _add(self, service: object) -> None:
         self._made.append(service)
+        for cls, fn in self._watched:
+            if isinstance(service, cls):
+                fn(service)
         if self._state == "booted":
             self._add_late(service)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from whinny.errors import AckTimeout, ClientDisconnected
+from whinny.logs import log_error
+
+log = logging.getLogger("whinny.server")
 
 
 class AckListener(Protocol):
@@ -63,8 +67,13 @@ class Relay:
         """So many clients are asked; the other server is told so by who has asked them."""
 
     def answered(self, args: list[Any]) -> None:
-        """A client acknowledged."""
-        self._answer(first(args))
+        """A client acknowledged. One whose answer cannot be passed on counts as one that has answered None."""
+        for answer in (first(args), None):
+            try:
+                self._answer(answer)
+                return
+            except Exception as error:  # it must not end the client, from whose packet this is called
+                log_error(log, "An acknowledgement cannot be sent to the server that has asked", error=error)
 
     def left(self) -> None:
         """A client is gone without an answer. The protocol between servers has no word for that."""

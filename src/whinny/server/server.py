@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from threading import get_ident
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from whinny.cluster import ClusterAdapter, Health, MemoryAdapter, check_namespace
@@ -48,6 +48,7 @@ class Server(ServerEvents):
         self.engine = Engine(self.options, self._on_connection)
         self.event_decoders: dict[str, Mapping[str, EventDecoder]] = {}  # of the apps, by namespace and event
         self.namespaces: dict[str, Namespace] = {}
+        self._lock = RLock()  # of the namespaces
         self.clients: set[Client] = set()
         self.tasks = Tasks()
         self.closing = False
@@ -57,11 +58,17 @@ class Server(ServerEvents):
         super().__init__(self.of("/"))
 
     def of(self, name: str) -> Namespace:
-        """The namespace of this name, made when it is first asked for. Clients get in once it has a handler."""
+        """The namespace of this name, made when it is first asked for. Clients get in once it has a handler.
+
+        Any thread may call this.
+        """
         name = check_namespace(name)
         namespace = self.namespaces.get(name)
         if namespace is None:
-            namespace = self.namespaces[name] = Namespace(self, name)
+            with self._lock:  # threads ask too
+                namespace = self.namespaces.get(name)
+                if namespace is None:
+                    namespace = self.namespaces[name] = Namespace(self, name)
         return namespace
 
     def make_adapter(self) -> MemoryAdapter[Socket]:

@@ -13,6 +13,7 @@ from whinny.server import ServerOptions
 from whinny.serving import SocketIOApp
 from whinny.types import DisconnectReason
 from whinny.websocket.dispatch import Dispatcher
+from whinny.websocket.socket_sessions import SocketSessions
 from whinny.websocket.ws_server import WsServer
 
 if TYPE_CHECKING:
@@ -96,4 +97,5 @@ class SocketIOController:
             opened.server.event_decoders[name] = handler.event_decoders
         opened.server.of(name).handler = handler  # from here on, nothing is refused
         ws_server.keep(opened)
+        services.get(SocketSessions).begin_to_watch()
         return app

@@ -69,24 +69,36 @@ class SocketSessions:
         self._regenerating: dict[str, tuple[SocketLike, str]] = {}  # by the new id: in whose event, and the new token
         self.coming: WeakSet[SocketLike] = WeakSet()
         """Sockets whose session is being forwarded: who does that sees that they are not let in with none."""
-        self._stores: dict[int, tuple[Sessions, _Watcher]] = {}
-        self._hears_cluster = False
+        self._sessions: dict[int, Sessions] = {}  # by the id of the store that was named
+        self._watchers: dict[int, _Watcher] = {}  # by that of the store
+        self._watches_all = self._hears_cluster = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def of(self, store: Store | None) -> Sessions:
         """The sessions of a store, or of the app's; this hears of those that end."""
-        known = self._stores.get(id(store))
+        known = self._sessions.get(id(store))
         if known is not None:
-            return known[0]
+            return known
         if store is None:
             sessions = self._services.get(Sessions)
         else:
             self._services.keep(store)
             sessions = Sessions.over(store, self._services.settings)
-        watcher = _Watcher(self, sessions.store)
-        self._stores[id(store)] = sessions, watcher
-        sessions.store.observers.add(watcher)
+        self._sessions[id(store)] = sessions
+        self._watch(sessions.store)
         return sessions
+
+    def begin_to_watch(self) -> None:
+        """There is a server: what ends a session here ends its sockets on all, though this one may have had none."""
+        self._hear_cluster()
+        if not self._watches_all:
+            self._watches_all = True
+            self._services.each(Store, self._watch)
+
+    def _watch(self, store: Store) -> None:
+        if id(store) not in self._watchers:
+            watcher = self._watchers[id(store)] = _Watcher(self, store)
+            store.observers.add(watcher)
 
     def _hear_cluster(self) -> None:
         """Hear of sessions that end on other servers, in stores that do not announce it themselves."""
@@ -106,7 +118,7 @@ class SocketSessions:
             self.session_replaced(*args)
 
     def _cluster_is_back(self) -> None:
-        for _, watcher in list(self._stores.values()):
+        for watcher in list(self._watchers.values()):
             watcher.cluster_is_back()
 
     def tell_cluster(self, event: str, *ids: Any) -> None:

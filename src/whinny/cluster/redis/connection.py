@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import hiredis
@@ -50,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._asked = False
         self._timer: asyncio.TimerHandle | None = None
         self.can_write = True
+        self._thread = get_ident()
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def open(self, redis: Redis, last: tuple[bytes, ...] = ()) -> None:
@@ -85,6 +87,14 @@ class Connection(asyncio.Protocol):
         """Send packed commands."""
         if self._transport is not None:
             self._transport.write(data)
+
+    def write_from_anywhere(self, data: bytes) -> None:
+        """Send packed commands, from whichever thread."""
+        loop = self.closed.get_loop()
+        if get_ident() == self._thread:
+            self.write(data)
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(self.write, data)
 
     def abort(self, why: str) -> None:
         """Give it up."""

@@ -1,10 +1,12 @@
 """Plain values as the bytes of messages between servers: UTF-8, in JSON or msgpack.
 
 Half of a surrogate pair, which a client may send in a text, has no UTF-8: it becomes U+FFFD, as in what clients get.
+An integer beyond 64 bits, which msgpack does not have, becomes the float that JavaScript has for it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,15 +29,30 @@ def to_msgpack(value: Any) -> bytes:
 def _encoded(encode: Callable[[Any], bytes], value: Any) -> bytes:
     try:
         return encode(value)
-    except UnicodeEncodeError:
-        return encode(_well_formed(value))
+    except (UnicodeEncodeError, OverflowError):
+        return encode(_encodable(value))
 
 
-def _well_formed(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        return {_well_formed(key): _well_formed(item) for key, item in value.items()}
+        return {_encodable_key(key): _encodable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_well_formed(item) for item in value]
-    return value
+        return [_encodable(item) for item in value]
+    return _as_float(value) if _is_too_big(value) else value
+
+
+def _encodable_key(key: Any) -> Any:
+    return str(key) if _is_too_big(key) else _encodable(key)
+
+
+def _is_too_big(value: Any) -> bool:
+    return isinstance(value, int) and not -(2**63) <= value < 2**64
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

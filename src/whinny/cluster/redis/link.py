@@ -32,6 +32,9 @@ log = logging.getLogger("whinny.cluster")
 MAX_BUFFER: Final = 16 * 1024 * 1024
 """Bytes that wait at most while Redis is away, unless an adapter is told otherwise."""
 
+SLOW: Final = 16
+"""How many times as much may wait while Redis is there: it reads, so all of that goes soon."""
+
 PATIENCE: Final = 3.0
 """Seconds that it may take to connect."""
 
@@ -67,7 +70,8 @@ Asker = asyncio.Future[Any] | None
 class Link:
     """The way to Redis of all namespaces of one server.
 
-    At most `max_buffer` bytes wait while Redis is away, or slow. More than that is not sent; it is counted, and logged.
+    At most `max_buffer` bytes wait while Redis is away, and SLOW times that while it is there. More than that is not
+    sent; it is counted, and logged.
     """
 
     def __init__(self, redis: Redis, max_buffer: int) -> None:
@@ -95,6 +99,7 @@ class Link:
             self._in.over()
             self._in.end()
         self._loop = loop
+        self._out.open()
         self._ready = asyncio.Event()
         self._told = ""
         self._tasks = [asyncio.create_task(self._stay_connected(each)) for each in (self._out, self._in)]
@@ -203,6 +208,7 @@ class _Publishing:
         self._size = 0
         self._sent: deque[Asker] = deque()  # what is not answered yet
         self._is_scheduled = False
+        self._is_closed = False
         self._released: asyncio.Event | None = None  # while what waits is kept
         self.lost = 0
         self._told = 0
@@ -238,8 +244,12 @@ class _Publishing:
     def _put(self, packed: bytes, asker: Asker) -> None:
         if self._size + len(packed) > self._max_buffer and self._queue:
             self.flush()  # much in one turn of the loop is no reason to lose any
-        if self._size + len(packed) > self._max_buffer and self._queue:
-            self._lose((asker,), f"more than {self._max_buffer} bytes wait already")
+        if self._is_closed:
+            self._lose((asker,), "the server is closed")
+            return
+        most = self._max_buffer * SLOW if self.is_up else self._max_buffer
+        if self._size + len(packed) > most and self._queue:
+            self._lose((asker,), f"more than {most} bytes wait already")
             return
         self._queue.append(packed)
         self._queued.append(asker)
@@ -313,8 +323,13 @@ class _Publishing:
         sent, self._sent = self._sent, deque()
         self._lose(sent, "the connection to Redis was lost when they had been sent")
 
+    def open(self) -> None:
+        """What comes from here on is sent, or waits."""
+        self._is_closed = False
+
     def end(self) -> None:
-        """Nothing will be sent any more."""
+        """Nothing will be sent any more, before it is opened again: it would be old news then."""
+        self._is_closed = True
         left, self._queued = self._queued, []
         self._queue.clear()
         self._size = 0
@@ -363,10 +378,14 @@ class _Listening:
         self.is_up = False
 
     def subscribe(self, command: str, channel: bytes, listener: Listener) -> None:
-        """Hear what is published on a channel, or on those that match; `command` is SUBSCRIBE or one of its kin."""
+        """Hear what is published on a channel, or on those that match; `command` is SUBSCRIBE or one of its kin.
+
+        Any thread may call this: namespaces are made in all of them.
+        """
         self._subscriptions[command, channel] = listener
-        if self._connection is not None:
-            self._connection.write(pack((command, channel)))
+        connection = self._connection  # which the loop's thread may take away meanwhile
+        if connection is not None:
+            connection.write_from_anywhere(pack((command, channel)))
 
     def unsubscribe(self, command: str, channel: bytes) -> None:
         """Hear no more of it; `command` is the one that made the subscription."""
@@ -376,10 +395,11 @@ class _Listening:
     async def begin(self, connection: Connection, away: float) -> None:
         """There is a connection: subscribe to everything, and wait until Redis has confirmed that."""
         self._connection = connection
-        self._unconfirmed = set(self._subscriptions)
+        known = tuple(self._subscriptions)  # others may come meanwhile
+        self._unconfirmed = set(known)
         self._confirmed = asyncio.Event()
         if self._unconfirmed:
-            connection.write(b"".join(pack(each) for each in self._subscriptions))
+            connection.write(b"".join(pack(each) for each in known))
             async with asyncio.timeout(PATIENCE):
                 await _wait(self._confirmed, connection, None)
         self.is_up = True

@@ -6,9 +6,11 @@ not reach it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -40,6 +42,9 @@ log = logging.getLogger("whinny.cluster")
 SubscriptionMode = Literal["static", "dynamic", "dynamic-private"]
 
 MODES: Final = ("static", "dynamic", "dynamic-private")
+
+LATELY: Final = 5.0
+"""Seconds that other servers have to hear the channel of a room into which they were told to let members."""
 
 
 class ShardedRedisAdapter(ClusterAdapter):
@@ -86,7 +91,7 @@ class ShardedRedisAdapter(ClusterAdapter):
 class ShardedAdapter(MemoryAdapter[Any]):
     """One namespace of one server in the cluster."""
 
-    __slots__ = ("_channels", "_host", "_link", "_namespace", "_own_end", "_settings", "_waiting", "uid")
+    __slots__ = ("_channels", "_host", "_lately", "_link", "_namespace", "_own_end", "_settings", "_waiting", "uid")
 
     def __init__(self, link: Link, settings: ShardedRedisAdapter) -> None:
         super().__init__()
@@ -94,6 +99,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         self._link = link
         self._settings = settings
         self._waiting = Waiting()
+        self._lately = _LatelyJoined(link)
 
     def bind(self, host: AdapterHost) -> None:
         """The adapter belongs to this namespace: listen to its channels."""
@@ -151,10 +157,14 @@ class ShardedAdapter(MemoryAdapter[Any]):
         opts = whom(selection)
         if volatile:
             opts["flags"] = {"volatile": True}
-        channel = self._channels.every_server
-        if len(selection.rooms) == 1 and self._has_channel(selection.rooms[0]):
-            channel = self._channels.room(selection.rooms[0])
-        self._send(channel, Kind.BROADCAST, packet=msgspec.Raw(wire), opts=opts)
+        self._send(self._channel(selection), Kind.BROADCAST, packet=msgspec.Raw(wire), opts=opts)
+
+    def _channel(self, selection: Selection) -> bytes:
+        if len(selection.rooms) == 1:
+            (room,) = selection.rooms
+            if self._has_channel(room) and not self._lately.has(room):
+                return self._channels.room(room)
+        return self._channels.every_server
 
     def ask(self, wire: bytes, selection: Selection, timeout: float, answers: RemoteAnswers) -> Callable[[], None]:
         """The other servers ask their members for acknowledgements."""
@@ -169,6 +179,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
     def publish_join(self, selection: Selection, rooms: Sequence[str]) -> None:
         """The other servers let their members enter rooms."""
         self._send_all(Kind.SOCKETS_JOIN, opts=whom(selection), rooms=rooms)
+        self._lately.add(room for room in rooms if self._has_channel(room))
 
     def publish_leave(self, selection: Selection, rooms: Sequence[str]) -> None:
         """The other servers let their members leave rooms."""
@@ -279,3 +290,49 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     def _respond(self, request: Message, kind: Kind, **data: Any) -> None:
         self._send(self._channels.server(request.uid), kind, requestId=request.data.request_id, **data)
+
+
+class _LatelyJoined:
+    """Rooms into which the other servers were told to let members, and whose channels they may not hear yet.
+
+    What is sent to such a room goes to all servers. A room is let go of when Redis has had the message for a while,
+    which may be long after it was published.
+    """
+
+    __slots__ = ("_link", "_new", "_old", "_task")
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._new: set[str] = set()
+        self._old: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, rooms: Iterable[str]) -> None:
+        """A message was published that lets members into rooms."""
+        self._new.update(rooms)
+        self._look()
+
+    def has(self, room: str) -> bool:
+        """Whether the room is one of them."""
+        if not self._new and not self._old:
+            return False
+        self._look()  # which may not have been possible before the server was started
+        return room in self._new or room in self._old
+
+    def _look(self) -> None:
+        if self._new and self._task is None:
+            with suppress(RuntimeError):  # there is no loop yet
+                loop = asyncio.get_running_loop()
+                self._task = loop.create_task(self._let_go())
+                self._task.add_done_callback(self._done)
+
+    async def _let_go(self) -> None:
+        while self._new:
+            self._old, self._new = self._new, set()
+            with suppress(ConnectionError):  # the message is lost, then
+                await self._link.ask("PING")  # which is answered when Redis has the message
+            await asyncio.sleep(LATELY)
+
+    def _done(self, _: asyncio.Task[None]) -> None:
+        self._task = None
+        self._old.clear()
