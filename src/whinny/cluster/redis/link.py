@@ -82,6 +82,7 @@ class Link:
         self._ready: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = ""  # the state that the log knows
+        self._ends = False
         self.returned: Callable[[], None] | None = None
         """Called when the link was degraded and is ready."""
         self.publish = self._out.publish
@@ -102,6 +103,7 @@ class Link:
         self._out.open()
         self._ready = asyncio.Event()
         self._told = ""
+        self._ends = False
         self._tasks = [asyncio.create_task(self._stay_connected(each)) for each in (self._out, self._in)]
         with suppress(TimeoutError):
             async with asyncio.timeout(START):
@@ -119,9 +121,12 @@ class Link:
                 async with asyncio.timeout(FAREWELL):
                     await self.ask("PING")  # which is answered after everything that waits
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._ends = True  # a task that connects may keep its cancellation to itself
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, pending = await asyncio.wait(tasks, timeout=0.1)
+            tasks = list(pending)
         self._out.end()
         self._in.end()
 
@@ -143,7 +148,7 @@ class Link:
         failures = 0
         gone: float | None = None  # since when
         last: tuple[bytes, ...] = ()
-        while True:
+        while not self._ends:
             connection = Connection(line.answered, line.ping, line.flush)
             began = math.inf
             try:
