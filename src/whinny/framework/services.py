@@ -95,7 +95,8 @@ class ServiceManager:
         """Call `fn` with all services that are objects of this class: those that there are, and those that come."""
         with self._lock:
             self._watched.append((cast("type", cls), fn))
-            for service in [each for each in self._made if isinstance(each, cast("type", cls))]:
+            there: list[Any] = [each for each in self._made if isinstance(each, cast("type", cls))]
+            for service in there:
                 fn(service)
 
     async def ready(self, cls: Callable[..., T]) -> T:
