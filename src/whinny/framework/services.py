@@ -94,8 +94,9 @@ class ServiceManager:
     def each(self, cls: Callable[..., T], fn: Callable[[T], None]) -> None:
         """Call `fn` with all services that are objects of this class: those that there are, and those that come."""
         with self._lock:
-            self._watched.append((cast("type", cls), fn))
-            for service in [each for each in self._made if isinstance(each, cast("type", cls))]:
+            kind = cast("type[T]", cls)
+            self._watched.append((kind, fn))
+            for service in [each for each in self._made if isinstance(each, kind)]:
                 fn(service)
 
     async def ready(self, cls: Callable[..., T]) -> T:
