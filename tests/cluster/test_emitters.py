@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import RedisError
 
 from cluster.clusters import WITH_NODE
 from cluster.members import ALL, Whom
 from whinny import AsyncRedisEmitter, ConfigurationError, EncodeError, RedisEmitter, WebsocketResponse
+from whinny.cluster.redis import emitter as emitter_module
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -219,3 +222,12 @@ async def test_an_emitter_says_what_is_wrong(cluster: Cluster) -> None:
         RedisEmitter("http://localhost")
     with pytest.raises(ConfigurationError):
         AsyncRedisEmitter(Redis.from_url(cluster.redis_url))  # type: ignore[arg-type]
+
+
+def test_a_redis_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emitter that was made of a URL does not wait for ever."""
+    monkeypatch.setattr(emitter_module, "PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        with RedisEmitter(url) as emits, pytest.raises(RedisError):
+            emits.emit("hello")

@@ -409,3 +409,14 @@ async def test_no_token_on_any_channel(make: Make, redis: RedisServer) -> None:
         assert each not in said
         assert each.rpartition(".")[2] not in said
         assert session_id(each) in said or each == token or len(re.findall(session_id(each), said)) == 0
+
+
+async def test_a_client_with_one_connection(redis: RedisServer) -> None:
+    """A store that listens takes none of those of the client that it was given."""
+    async with Redis.from_url(redis.url, max_connections=1) as client:
+        one, other = Server(RedisStore(client, prefix="single:")), Server(RedisStore(redis.url, prefix="single:"))
+        async with serve(one, other):
+            await one.log_in(other)
+            here = await one.page_socket()
+            await other.sessions.destroy(session_id(one.token))
+            assert await ends(here) == {"io server disconnect"}

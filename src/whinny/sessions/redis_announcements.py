@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from whinny.logs import Sparing, brief, escape, log_error
@@ -16,7 +17,6 @@ from whinny.logs import Sparing, brief, escape, log_error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
 
     from whinny.sessions.store import SessionObserver, Store
@@ -31,6 +31,13 @@ MOVED_WITHIN: Final = 6.0
 
 AGAIN: Final = 1.0
 """Seconds until Redis is tried again."""
+
+
+def _of_its_own(redis: Redis) -> Redis:
+    """A client with one connection, made as those of this one are: its pool may have none to spare for good."""
+    pool = redis.connection_pool
+    return Redis.from_pool(ConnectionPool(pool.connection_class, 1, **pool.connection_kwargs))
+
 
 _decode = msgspec.json.Decoder(tuple[str, str, list[str]]).decode
 
@@ -98,7 +105,7 @@ class Announcements:
     async def _listen(self) -> None:
         while True:
             try:
-                async with self._redis.pubsub() as pubsub:
+                async with _of_its_own(self._redis) as redis, redis.pubsub() as pubsub:
                     await pubsub.subscribe(self.channel)
                     await self._read(pubsub)
             except (RedisError, OSError, TimeoutError) as error:

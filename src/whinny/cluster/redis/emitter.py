@@ -29,6 +29,9 @@ R = TypeVar("R")
 EMITTER: Final = "emitter"
 """The sender of all that comes from emitters."""
 
+PATIENCE: Final = 5.0
+"""Seconds that a Redis may say nothing, where the client is made of a URL."""
+
 _HEAD: Final = broadcast_head(EMITTER)
 
 
@@ -137,7 +140,7 @@ class RedisEmitter(_Emitting[None]):
     def __init__(self, url_or_client: str | Redis, *, key: str = "socket.io", namespace: str = "/") -> None:
         super().__init__(key, namespace)
         self._owns = isinstance(url_or_client, str)
-        self._redis: Redis = client_of(url_or_client, Redis, type(self).__name__)
+        self._redis: Redis = client_of(url_or_client, Redis, type(self).__name__, PATIENCE)
 
     def _copy(self) -> Self:
         return type(self)(self._redis, key=self._key)
@@ -160,9 +163,9 @@ class RedisEmitter(_Emitting[None]):
 class AsyncRedisEmitter(_Emitting[Coroutine[Any, Any, None]]):
     """Emits to the clients of a cluster with a `RedisAdapter`, from async code: `await emitter.emit("hello")`.
 
-    Each message is published when it has been awaited. Of a URL it makes a client of its own, which `close` closes; one
-    that is given, a redis.asyncio.Redis, is not closed. `key` is that of the adapter. Raises ConfigurationError for
-    what is wrong.
+    Each message is published when it has been awaited, all in one event loop. Of a URL it makes a client of its own,
+    which `close` closes; one that is given, a redis.asyncio.Redis, is not closed. `key` is that of the adapter. Raises
+    ConfigurationError for what is wrong.
     """
 
     __slots__ = ("_owns", "_redis")
@@ -170,7 +173,7 @@ class AsyncRedisEmitter(_Emitting[Coroutine[Any, Any, None]]):
     def __init__(self, url_or_client: str | AsyncRedis, *, key: str = "socket.io", namespace: str = "/") -> None:
         super().__init__(key, namespace)
         self._owns = isinstance(url_or_client, str)
-        self._redis: AsyncRedis = client_of(url_or_client, AsyncRedis, type(self).__name__)
+        self._redis: AsyncRedis = client_of(url_or_client, AsyncRedis, type(self).__name__, PATIENCE)
 
     def _copy(self) -> Self:
         return type(self)(self._redis, key=self._key)

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from whinny.cluster.adapter import Health, MemoryAdapter, Peers
 from whinny.cluster.redis.connection import Connection, pack
-from whinny.errors import EncodeError
+from whinny.errors import ConfigurationError, EncodeError
 from whinny.logs import Sparing, brief, log_error
 
 if TYPE_CHECKING:
@@ -60,8 +60,14 @@ CALM: Final = 10.0
 Listener = Callable[[bytes, bytes], None]
 """Called with the channel and the data of a message."""
 
-FOREIGN: Final = (msgspec.MsgspecError, EncodeError, ValueError, TypeError, OverflowError, RecursionError)
-"""What is raised for a message that no server has sent."""
+
+class Foreign(ValueError):
+    """A message that no server has sent: raised by a listener that cannot read it."""
+
+
+FOREIGN: Final = (msgspec.MsgspecError, EncodeError, ValueError, RecursionError)
+"""What listeners raise for a message that no server has sent, Foreign among them. All else is this server's error."""
+
 
 Asker = asyncio.Future[Any] | None
 """Who waits for the answer to a command; nobody does for that to a message."""
@@ -75,6 +81,9 @@ class Link:
     """
 
     def __init__(self, redis: Redis, max_buffer: int) -> None:
+        """Raises ConfigurationError for what is no number of bytes."""
+        if type(max_buffer) is not int or max_buffer < 1:
+            raise ConfigurationError(f"An adapter needs a number of bytes as its max_buffer, not {max_buffer!r}.")
         self._redis = redis
         self._out = _Publishing(max_buffer, self._look)
         self._in = _Listening()
