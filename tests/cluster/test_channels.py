@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.clusters import CLASSIC, FROM_NODE, ON_WHINNY, TO_NODE, WITH_NODE, Kind
+from cluster.clusters import CLASSIC, FROM_NODE, ON_WHINNY, SHARDED, TO_NODE, WITH_NODE, Kind
 from cluster.members import Whom, answers, sorted_answers
-from whinny import ConfigurationError, RedisAdapter, RedisEmitter, ShardedRedisAdapter
+from whinny import (
+    AckTimeout,
+    ClusterTimeout,
+    ConfigurationError,
+    RedisAdapter,
+    RedisEmitter,
+    Server,
+    ShardedRedisAdapter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -112,3 +124,70 @@ def test_wrong_options(adapter: type[Any], wrong: dict[str, Any]) -> None:
     """The error names the adapter and what is wrong."""
     with pytest.raises(ConfigurationError, match=adapter.__name__):
         adapter("redis://localhost", **wrong)
+
+
+def test_a_namespace_that_would_share_a_channel_with_a_room() -> None:
+    """A sharded adapter refuses it; to the other one it is a name like any."""
+    with pytest.raises(ConfigurationError, match="'/#foo'"):
+        Server(adapter=ShardedRedisAdapter("redis://localhost")).of("/#foo")
+    assert Server(adapter=RedisAdapter("redis://localhost")).of("/#foo").name == "/#foo"
+
+
+@pytest.mark.parametrize("cluster", [SHARDED], indirect=True, ids=["sharded"])
+async def test_a_server_that_answers_twice(cluster: Cluster) -> None:
+    """Counts once: the other one is waited for."""
+    listening = cluster.redis.pubsub()
+    await listening.ssubscribe(f"{cluster.key}#/#")
+    await cluster.subscribed("SHARDNUMSUB", {f"{cluster.key}#/#": 4})
+    answers = {5: {}, 7: {"sockets": [{"id": "x"}]}, 9: {"packet": "twice"}, 3: {"clientCount": 0}}
+
+    async def answer_twice() -> None:
+        async for message in listening.listen():
+            asked = json.loads(message["data"]) if message["type"] == "smessage" else {"uid": "twice"}
+            if asked["uid"] != "twice":
+                kind = 11 if asked["type"] == 3 else asked["type"] + 1
+                data = {"requestId": asked["data"]["requestId"], **answers[asked["type"]]}
+                response = json.dumps({"uid": "twice", "nsp": "/", "type": kind, "data": data})
+                for _ in range(2):
+                    await cluster.redis.spublish(f"{cluster.key}#/#{asked['uid']}#", response)
+
+    answering = asyncio.ensure_future(answer_twice())
+    silent, io = cluster.whinny[1], cluster.whinny[0].io
+    adapter = silent.io.of("/").adapter
+    adapter._link.unsubscribe("SSUBSCRIBE", f"{cluster.key}#/#".encode())
+    await cluster.subscribed("SHARDNUMSUB", {f"{cluster.key}#/#": 3})
+    deaf = cluster.redis.pubsub()
+    await deaf.ssubscribe(f"{cluster.key}#/#")
+    await cluster.subscribed("SHARDNUMSUB", {f"{cluster.key}#/#": 4})
+    with pytest.raises(ClusterTimeout, match="1 of 3") as fetched:
+        await io.timeout(0.5).fetch_sockets()
+    assert [each.id for each in fetched.value.responses] == ["x"]
+    with pytest.raises(AckTimeout, match="1 of 3") as told:
+        await io.server_side_emit_with_ack("told", timeout=0.5)
+    assert sorted(map(str, told.value.responses)) == sorted(["twice", str({"from": "c", "ünï": b"\x01\x02"})])
+    with pytest.raises(AckTimeout, match="1 other server"):
+        await io.emit_with_ack("question", timeout=0.5)
+    answering.cancel()
+    await listening.aclose()
+    await deaf.aclose()
+
+
+WITHOUT = """
+import sys
+sys.modules[sys.argv[1]] = None
+import whinny
+for name in ("RedisAdapter", "ShardedRedisAdapter", "RedisEmitter", "AsyncRedisEmitter"):
+    for module in ("whinny", "whinny.cluster.redis"):
+        try:
+            exec(f"from {module} import {name}")
+        except ModuleNotFoundError as error:
+            print(error)
+"""
+
+
+@pytest.mark.parametrize("package", ["redis", "hiredis"])
+def test_without_the_packages(package: str) -> None:
+    """The error says how they are installed."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT, package], capture_output=True, text=True, timeout=30)
+    hint = 'whinny.cluster.redis needs redis and hiredis: pip install "whinny[redis]"\n'
+    assert done.stdout == hint * 8, done.stderr

@@ -250,12 +250,10 @@ class ClassicAdapter(MemoryAdapter[Any]):
 
     def _on_response(self, _: bytes, data: bytes) -> None:
         response = decode_response(data)
-        asks = self._waiting.asked(response.request_id)
-        if asks is not None:
-            if response.type == Request.BROADCAST_CLIENT_COUNT:
-                asks.server_asked(response.client_count)
-            elif response.type == Request.BROADCAST_ACK:
-                asks.answered([response.packet])
+        if response.type == Request.BROADCAST_CLIENT_COUNT:
+            self._waiting.server_asked(response.request_id, response.client_count)
+        elif response.type == Request.BROADCAST_ACK:
+            self._waiting.answered(response.request_id, response.packet)
         elif response.type == Request.SERVER_SIDE_EMIT:
             self._waiting.came(response.request_id, with_bytes(response.data))
         else:

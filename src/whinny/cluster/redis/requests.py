@@ -25,16 +25,21 @@ def short_id() -> str:
 class Gathering:
     """The responses to one request: one of each of the other servers."""
 
-    __slots__ = ("_complete", "_expected", "_why", "responses")
+    __slots__ = ("_complete", "_expected", "_senders", "_why", "responses")
 
     def __init__(self) -> None:
         self.responses: list[Any] = []
+        self._senders: set[str] = set()
         self._expected: int | None = None
         self._why = ""
         self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def came(self, response: Any) -> None:
-        """One more."""
+    def came(self, response: Any, sender: str | None) -> None:
+        """One more; the second one of the same sender is ignored, if it is known who that is."""
+        if sender is not None:
+            if sender in self._senders:
+                return
+            self._senders.add(sender)
         self.responses.append(response)
         self._look()
 
@@ -71,7 +76,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self._gatherings: dict[str, Gathering] = {}
-        self._asks: dict[str, RemoteAnswers] = {}
+        self._asks: dict[str, tuple[RemoteAnswers, set[str]]] = {}  # and which servers have asked their clients
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def gather(
@@ -87,18 +92,18 @@ class Waiting:
             del self._gatherings[request_id]
         return gathering.responses, "" if complete else gathering.missing
 
-    def came(self, request_id: str, response: Any) -> None:
-        """A response; one that nobody waits for is ignored."""
+    def came(self, request_id: str, response: Any, sender: str | None = None) -> None:
+        """A response, and the id of the server that sends it if it says so; one that nobody waits for is ignored."""
         gathering = self._gatherings.get(request_id)
         if gathering is not None:
-            gathering.came(response)
+            gathering.came(response, sender)
 
     def ask(
         self, send: Callable[[str], None], count: Callable[[], Awaitable[int]], answers: RemoteAnswers
     ) -> Callable[[], None]:
         """Send a request for acknowledgements under a new id; what is returned ends the waiting."""
         request_id = short_id()
-        self._asks[request_id] = answers
+        self._asks[request_id] = answers, set()
         send(request_id)
 
         async def tell_how_many() -> None:
@@ -115,6 +120,15 @@ class Waiting:
 
         return done
 
-    def asked(self, request_id: str) -> RemoteAnswers | None:
-        """Who waits for acknowledgements under this id."""
-        return self._asks.get(request_id)
+    def server_asked(self, request_id: str, clients: int, sender: str | None = None) -> None:
+        """A server, whose id is given if it says so, has asked so many clients; to say so again is ignored."""
+        answers, senders = self._asks.get(request_id, (None, set[str]()))
+        if answers is not None and sender not in senders:
+            if sender is not None:
+                senders.add(sender)
+            answers.server_asked(clients)
+
+    def answered(self, request_id: str, argument: Any) -> None:
+        """A client of another server has acknowledged."""
+        if (asked := self._asks.get(request_id)) is not None:
+            asked[0].answered([argument])

@@ -50,6 +50,8 @@ LATELY: Final = 5.0
 class ShardedRedisAdapter(ClusterAdapter):
     """The servers that have the same Redis, 7 or newer, and the same `channel_prefix`, are one cluster.
 
+    There can be no `#` in the names of its namespaces: "/#foo" would have the channel of the room "foo" of "/".
+
     `subscription_mode` says which rooms have channels of their own, and must be the same on all servers: "dynamic" all
     but those of sockets' ids (any name of 20 characters counts as one), "dynamic-private" all, "static" none.
 
@@ -102,7 +104,11 @@ class ShardedAdapter(MemoryAdapter[Any]):
         self._lately = _LatelyJoined(link)
 
     def bind(self, host: AdapterHost) -> None:
-        """The adapter belongs to this namespace: listen to its channels."""
+        """The adapter belongs to this namespace: listen to its channels. Raises ConfigurationError for its name."""
+        if "#" in host.name:
+            raise ConfigurationError(
+                f"ShardedRedisAdapter cannot have the namespace {host.name!r}: there is a # in it."
+            )
         self._host = host
         self._namespace = host.name
         self._own_end = own_end(self.uid, host.name)
@@ -250,9 +256,9 @@ class ShardedAdapter(MemoryAdapter[Any]):
         elif message.type == Kind.FETCH_SOCKETS:
             self._respond(message, Kind.FETCH_SOCKETS_RESPONSE, sockets=self._host.describe_sockets(selection))
         elif message.type == Kind.FETCH_SOCKETS_RESPONSE:
-            self._waiting.came(content.request_id, content.sockets)
+            self._waiting.came(content.request_id, content.sockets, message.uid)
         elif message.type == Kind.SERVER_SIDE_EMIT_RESPONSE:
-            self._waiting.came(content.request_id, content.packet)
+            self._waiting.came(content.request_id, content.packet, message.uid)
         else:
             self._on_answer(message, content.request_id)
 
@@ -278,15 +284,12 @@ class ShardedAdapter(MemoryAdapter[Any]):
         self._host.on_server_side_emit(data, None if message.data.request_id is None else answer)
 
     def _on_answer(self, message: Message, request_id: str) -> None:
-        asks = self._waiting.asked(request_id)
-        if message.type not in (Kind.BROADCAST_CLIENT_COUNT, Kind.BROADCAST_ACK):
-            raise ValueError(f"it is a message of the unknown type {message.type}")
-        if asks is None:
-            return
         if message.type == Kind.BROADCAST_CLIENT_COUNT:
-            asks.server_asked(message.data.client_count)
+            self._waiting.server_asked(request_id, message.data.client_count, message.uid)
+        elif message.type == Kind.BROADCAST_ACK:
+            self._waiting.answered(request_id, message.data.packet)
         else:
-            asks.answered([message.data.packet])
+            raise msgspec.ValidationError(f"it is a message of the unknown type {message.type}")
 
     def _respond(self, request: Message, kind: Kind, **data: Any) -> None:
         self._send(self._channels.server(request.uid), kind, requestId=request.data.request_id, **data)
