@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -115,14 +116,20 @@ async def test_an_emitter_with_another_key_reaches_nobody(cluster_of: Callable[.
         (RedisAdapter, {"key": ""}),
         (RedisAdapter, {"key": 5}),
         (RedisAdapter, {"request_timeout": 0}),
+        (RedisAdapter, {"request_timeout": "5"}),
+        (RedisAdapter, {"request_timeout": math.nan}),
+        (RedisAdapter, {"max_buffer": 0}),
+        (RedisAdapter, {"max_buffer": None}),
         (ShardedRedisAdapter, {"channel_prefix": ""}),
         (ShardedRedisAdapter, {"subscription_mode": "some"}),
         (ShardedRedisAdapter, {"request_timeout": -1}),
+        (ShardedRedisAdapter, {"request_timeout": True}),
+        (ShardedRedisAdapter, {"max_buffer": 1.5}),
     ],
 )
 def test_wrong_options(adapter: type[Any], wrong: dict[str, Any]) -> None:
     """The error names the adapter and what is wrong."""
-    with pytest.raises(ConfigurationError, match=adapter.__name__):
+    with pytest.raises(ConfigurationError, match=f"{adapter.__name__} .*{next(iter(wrong))}|subscription modes"):
         adapter("redis://localhost", **wrong)
 
 

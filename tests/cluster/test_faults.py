@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from cluster.pair import KINDS, One, Proxy, Traffic, adapter_of, pair, serve, until
 from support.redis import RedisServer, redis_server
 from whinny import AckTimeout
-from whinny.cluster.redis import connection, link
+from whinny.cluster.redis import connection, link, listening, publishing
 from whinny.errors import ClusterTimeout
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds takes less."""
     monkeypatch.setattr(connection, "TICK", 0.4)
     monkeypatch.setattr(link, "PATIENCE", 0.5)
+    monkeypatch.setattr(listening, "CONFIRM", 0.5)
     monkeypatch.setattr(link, "PAUSES", (0.02, 0.05, 0.1))
     monkeypatch.setattr(link, "SETTLE", 1.0)
 
@@ -426,7 +427,7 @@ async def user(redis: RedisServer, name: str, *rules: str) -> str:
 async def test_a_redis_that_refuses_to_publish(
     kind: str, redis: RedisServer, soon: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(link, "CALM", 0.1)
+    monkeypatch.setattr(publishing, "CALM", 0.1)
     everything = ("~*", "&*", "+@all")
     url = await user(redis, "quiet", *everything, "-publish", "-spublish")
     async with pair(kind, (url, redis.url)) as (one, other):

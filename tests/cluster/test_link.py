@@ -354,6 +354,33 @@ async def _answer(server: One) -> None:
     (await server.client.receive("question")).acknowledge(server.client.id)
 
 
+@pytest.mark.parametrize("error", [ValueError, TypeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_error_of_this_side_is_no_foreign_message(
+    kind: str,
+    error: type[Exception],
+    redis: RedisServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is logged as what it is, with its traceback, and the next message is acted on."""
+
+    def fail(*_: object) -> Any:
+        raise error("utf-8", b"", 0, 1, "broken here") if error is UnicodeDecodeError else error("broken here")
+
+    async with pair(kind, (redis.url, redis.url)) as (one, other):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(other.io.of("/")), "on_broadcast", fail)
+            one.io.emit("x")
+            await until(lambda: caplog.records)
+        await works(one, other)
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "none of a server's" not in record.getMessage()
+    assert "broken here" in str(record.exc_text)
+    assert "in fail" in str(record.exc_text)
+
+
 async def test_sockets_that_cannot_be_read(redis: RedisServer, raw: Redis, caplog: pytest.LogCaptureFixture) -> None:
     """They are left out, and one line says so."""
     async with pair("classic", (redis.url, redis.url), request_timeout=1.0) as (one, _):

@@ -291,6 +291,34 @@ async def test_answers_of_servers_may_take_time(cluster: Cluster) -> None:
 
 
 @on(CLASSIC, SHARDED)
+async def test_what_listeners_answer(cluster: Cluster) -> None:
+    """It arrives as a client would get it, binary values too."""
+    first, second, third = cluster.whinny
+    second.io.on("give", lambda: [ORDER, {"at": ORDER.when, "ids": {UUID(int=5)}}, (b"\x00\xff", None), 2**70])
+    third.io.on("give", lambda: None)
+    given = await first.io.server_side_emit_with_ack("give", timeout=5)
+    assert len(given) == 2
+    assert None in given
+    when = "2026-01-02T03:04:05.678000Z"
+    assert [
+        {"number": 7, "when": when, "price": "1.50", "parts": ["ä", "b"], "picture": b"\x00\xff"},
+        {"at": when, "ids": [str(UUID(int=5))]},
+        [b"\x00\xff", None],
+        float(2**70),
+    ] in given
+
+
+@on(CLASSIC, SHARDED)
+async def test_what_looks_like_binary_data_of_node(cluster: Cluster) -> None:
+    """The classic wire has no other form for binary values; the sharded one has."""
+    first, second, third = cluster.whinny
+    for each in second, third:
+        each.io.on("give", lambda: {"type": "Buffer", "data": [1, 255]})
+    expected = b"\x01\xff" if cluster.kind is CLASSIC else {"type": "Buffer", "data": [1, 255]}
+    assert await first.io.server_side_emit_with_ack("give", timeout=5) == [expected] * 2
+
+
+@on(CLASSIC, SHARDED)
 async def test_a_server_that_says_nothing_of_its_sockets(cluster: Cluster) -> None:
     """ClusterTimeout holds the sockets that came, this server's among them."""
     clients = await cluster.one_each()

@@ -42,7 +42,7 @@ class AdapterHost(Protocol):
         ...
 
     def on_broadcast(self, data: list[Any], selection: Selection, volatile: bool) -> None:
-        """Send an event to those members of this server who are meant. Raises EncodeError, ValueError, TypeError."""
+        """Send an event to those members of this server who are meant. Raises EncodeError if clients cannot get it."""
 
     def on_broadcast_with_ack(
         self, data: list[Any], selection: Selection, timeout: float, answer: Callable[[Any], None]
@@ -50,7 +50,7 @@ class AdapterHost(Protocol):
         """Ask those members of this server who are meant, and return how many they are.
 
         `answer` is called with each acknowledgement that comes within `timeout` seconds, and never before this returns.
-        Raises EncodeError, ValueError, TypeError.
+        Raises EncodeError if clients cannot get it.
         """
         ...
 

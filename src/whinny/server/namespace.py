@@ -144,17 +144,15 @@ class Namespace(ServerEvents):
 
     def on_broadcast(self, data: list[Any], selection: Selection, volatile: bool) -> None:
         """Another server sends an event: see AdapterHost."""
-        event, *args = data
-        self.adapter.broadcast(self.encode_event(event, args), selection, volatile)
+        self.adapter.broadcast(self.encode_data(data), selection, volatile)
 
     def on_broadcast_with_ack(
         self, data: list[Any], selection: Selection, timeout: float, answer: Callable[[Any], None]
     ) -> int:
         """Another server asks: see AdapterHost."""
-        event, *args = data
         ack_id = self.next_ack_id()
         relay = Relay(answer)
-        asked = self.ask(self.encode_event(event, args, ack_id), selection, ack_id, relay)
+        asked = self.ask(self.encode_data(data, ack_id), selection, ack_id, relay)
         if asked:
             asyncio.get_running_loop().call_later(timeout, _forget, asked, ack_id)
         return len(asked)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from redis.asyncio import Redis
 
 from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
+from whinny.cluster.redis.arguments import MAX_BUFFER, check_bytes, check_seconds, check_text, client_of
 from whinny.cluster.redis.classic_wire import (
     Asked,
     Channels,
     Packet,
     Request,
     broadcast_head,
+    check_server_event,
     decode_broadcast,
     decode_request,
     decode_response,
@@ -25,10 +27,10 @@ from whinny.cluster.redis.classic_wire import (
     options,
     with_bytes,
 )
-from whinny.cluster.redis.client import client_of
-from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers
+from whinny.cluster.redis.encoding import Foreign
+from whinny.cluster.redis.link import Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting, short_id
-from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
+from whinny.errors import AckTimeout, ClusterTimeout
 
 if TYPE_CHECKING:
     from whinny.cluster.adapter import RemoteAnswers
@@ -59,14 +61,10 @@ class RedisAdapter(ClusterAdapter):
         max_buffer: int = MAX_BUFFER,
     ) -> None:
         self._redis = client_of(url_or_client, Redis, "RedisAdapter")
-        if not isinstance(key, str) or not key:
-            raise ConfigurationError(f"RedisAdapter needs a text as its key, not {key!r}.")
-        if not request_timeout > 0:
-            raise ConfigurationError(f"RedisAdapter needs seconds as its request_timeout, not {request_timeout!r}.")
-        self.key = key
-        self.request_timeout = request_timeout
+        self.key = check_text(key, "RedisAdapter", "key")
+        self.request_timeout = check_seconds(request_timeout, "RedisAdapter", "request_timeout")
         self.specific_response_channel = specific_response_channel
-        self._max_buffer = max_buffer
+        self._max_buffer = check_bytes(max_buffer, "RedisAdapter", "max_buffer")
 
     def peers(self) -> Peers:
         """The way of one more server to the others."""
@@ -201,7 +199,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
             self._answer(request, request.request_id)
             return
         else:
-            raise ValueError(f"it is a request of type {request.type}, without an id")
+            raise Foreign(f"it is a request of type {request.type}, without an id")
         if is_here and request.request_id is not None:
             self._respond(request, requestId=request.request_id)  # older servers wait for it
 
@@ -217,14 +215,15 @@ class ClassicAdapter(MemoryAdapter[Any]):
         elif request.type == Request.BROADCAST and request.packet is not None:
             self._on_ask(request, request_id, request.packet)
         else:
-            raise ValueError(f"it is no request of type {request.type}")
+            raise Foreign(f"it is no request of type {request.type}")
 
     def _on_server_side_emit(self, request: Asked) -> None:
         def answer(result: Any) -> None:
             message = {"type": Request.SERVER_SIDE_EMIT.value, "requestId": request.request_id, "data": result}
             self._link.publish("PUBLISH", self._channels.responses, encode_json(message))
 
-        self._host.on_server_side_emit(with_bytes(request.data), None if request.request_id is None else answer)
+        data = check_server_event(with_bytes(request.data))
+        self._host.on_server_side_emit(data, None if request.request_id is None else answer)
 
     def _on_ask(self, request: Asked, request_id: str, packet: Packet) -> None:
         """Say how many clients are asked; each acknowledgement is a response of its own."""

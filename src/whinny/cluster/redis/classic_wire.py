@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from whinny.cluster.adapter import Selection
-from whinny.cluster.redis.encoding import to_json, to_msgpack
+from whinny.cluster.redis.encoding import Foreign, reads, to_json, to_msgpack
 from whinny.errors import EncodeError
-from whinny.protocol import plain
+from whinny.protocol import check_event_name, plain
 
 EVENT: Final = 2
 """The type of the only packets that servers send to each other; binary values stand in them as they are."""
@@ -86,6 +86,7 @@ class Packet(Struct):
         """Raises ValueError for what is no event; clients would take it for a broken server, and go."""
         if not self.data or type(self.data[0]) not in (str, int):
             raise ValueError("it has no event name")
+        check_event_name(self.data[0])
 
 
 class Options(Struct, rename={"excluded": "except"}):
@@ -141,16 +142,18 @@ _answered_json: Final = msgspec.json.Decoder(Answered)
 _answered_msgpack: Final = msgspec.msgpack.Decoder(Answered)
 
 
+@reads
 def decode_broadcast(data: bytes) -> tuple[str, Packet, Options]:
-    """A broadcast: its sender, the event and whom it concerns. Raises msgspec.MsgspecError for what is none."""
+    """A broadcast: its sender, the event and whom it concerns. Raises Foreign for what is none."""
     uid, packet, opts = _broadcast.decode(data)
     if has_dates(data):
         packet.data = dates_as_text(packet.data)
     return uid, packet, opts
 
 
+@reads
 def decode_request(data: bytes) -> Asked:
-    """A request. Raises msgspec.MsgspecError, UnicodeError for what is none."""
+    """A request. Raises Foreign for what is none."""
     if data[:1] == b"{":
         return _asked_json.decode(data)
     request = _asked_msgpack.decode(data)
@@ -159,8 +162,9 @@ def decode_request(data: bytes) -> Asked:
     return request
 
 
+@reads
 def decode_response(data: bytes) -> Answered:
-    """A response. Raises msgspec.MsgspecError, UnicodeError for what is none."""
+    """A response. Raises Foreign for what is none."""
     return _answered_json.decode(data) if data[:1] == b"{" else _answered_msgpack.decode(data)
 
 
@@ -242,13 +246,25 @@ def _without_bytes(value: Any) -> Any:
     return value
 
 
+@reads
 def with_bytes(value: Any) -> Any:
-    """Data of a JSON message, with the binary values that `encode_json`, or Node, has written so."""
+    """Data of a JSON message, with the binary values that `encode_json`, or Node, has written so. Raises Foreign."""
+    return _with_bytes(value)
+
+
+def check_server_event(data: list[Any]) -> list[Any]:
+    """The name and the arguments of a server-side event. Raises Foreign for what is none."""
+    if not data or not isinstance(data[0], str):
+        raise Foreign("it has no event name")
+    return data
+
+
+def _with_bytes(value: Any) -> Any:
     if isinstance(value, dict):
         if value.keys() == {"type", "data"} and value["type"] == "Buffer" and isinstance(value["data"], list):
             try:
                 return bytes(value["data"])
             except (TypeError, ValueError):
                 return value
-        return {key: with_bytes(item) for key, item in value.items()}
-    return [with_bytes(item) for item in value] if isinstance(value, list) else value
+        return {key: _with_bytes(item) for key, item in value.items()}
+    return [_with_bytes(item) for item in value] if isinstance(value, list) else value

@@ -96,6 +96,16 @@ class Connection(asyncio.Protocol):
         elif not loop.is_closed():
             loop.call_soon_threadsafe(self.write, data)
 
+    async def wait(self, event: asyncio.Event, seconds: float | None = None) -> None:
+        """Wait for an event, so long at most if a time is given. Raises ConnectionError when the connection is lost."""
+        waiting = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait((waiting, self.closed), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if self.closed.done():
+            raise ConnectionError(self.closed.result())
+
     def abort(self, why: str) -> None:
         """Give it up."""
         if self._timer is not None:

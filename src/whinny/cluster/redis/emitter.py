@@ -11,6 +11,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from whinny.cluster.adapter import Selection
 from whinny.cluster.emission import check_namespace, check_server_event, room_names, wire_args
+from whinny.cluster.redis.arguments import check_text, client_of
 from whinny.cluster.redis.classic_wire import (
     Channels,
     Request,
@@ -20,8 +21,6 @@ from whinny.cluster.redis.classic_wire import (
     encode_packet,
     options,
 )
-from whinny.cluster.redis.client import client_of
-from whinny.errors import ConfigurationError
 from whinny.protocol import as_received, check_event_name
 
 R = TypeVar("R")
@@ -41,9 +40,7 @@ class _Emitting(ABC, Generic[R]):
     __slots__ = ("_excluded", "_key", "_namespace", "_rooms", "_volatile")
 
     def __init__(self, key: str, namespace: str) -> None:
-        if not isinstance(key, str) or not key:
-            raise ConfigurationError(f"{type(self).__name__} needs a text as its key, not {key!r}.")
-        self._key = key
+        self._key = check_text(key, type(self).__name__, "key")
         self._namespace = check_namespace(namespace)
         self._rooms: tuple[str, ...] = ()
         self._excluded: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Plain values as the bytes of messages between servers: UTF-8, in JSON or msgpack.
+"""Plain values as the bytes of messages between servers, UTF-8, in JSON or msgpack; and what is none of a server's.
 
 Half of a surrogate pair, which a client may send in a text, has no UTF-8: it becomes U+FFFD, as in what clients get.
 An integer beyond 64 bits, which msgpack does not have, becomes the float that JavaScript has for it.
@@ -8,9 +8,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, TypeVar
 
 import msgspec
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class Foreign(ValueError):
+    """A message that no server has sent: it cannot be read."""
+
+
+def reads(read: Callable[[A], T]) -> Callable[[A], T]:
+    """Decorates what reads a message, or a part of one: what it cannot read is Foreign."""
+
+    @wraps(read)
+    def read_it(part: A) -> T:
+        try:
+            return read(part)
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+            raise Foreign(str(error)) from error
+
+    return read_it
+
 
 _json: Final = msgspec.json.Encoder().encode
 _msgpack: Final = msgspec.msgpack.Encoder().encode

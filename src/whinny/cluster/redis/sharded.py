@@ -17,9 +17,10 @@ import msgspec
 from redis.asyncio import Redis
 
 from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
-from whinny.cluster.redis.classic_wire import Packet, timeout_flags
-from whinny.cluster.redis.client import client_of
-from whinny.cluster.redis.link import MAX_BUFFER, Link, RedisPeers
+from whinny.cluster.redis.arguments import MAX_BUFFER, check_bytes, check_seconds, check_text, client_of
+from whinny.cluster.redis.classic_wire import timeout_flags
+from whinny.cluster.redis.encoding import Foreign
+from whinny.cluster.redis.link import Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting
 from whinny.cluster.redis.sharded_wire import (
     Kind,
@@ -28,8 +29,10 @@ from whinny.cluster.redis.sharded_wire import (
     decode,
     encode,
     encode_packet,
+    event_of,
     looks_like_id,
     own_end,
+    server_event_of,
     whom,
 )
 from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
@@ -71,18 +74,14 @@ class ShardedRedisAdapter(ClusterAdapter):
         max_buffer: int = MAX_BUFFER,
     ) -> None:
         self._redis = client_of(url_or_client, Redis, "ShardedRedisAdapter")
-        if not isinstance(channel_prefix, str) or not channel_prefix:
-            raise ConfigurationError(f"ShardedRedisAdapter needs a text as its channel_prefix, not {channel_prefix!r}.")
         if subscription_mode not in MODES:
             raise ConfigurationError(
                 f"ShardedRedisAdapter has the subscription modes {', '.join(MODES)}; not {subscription_mode!r}."
             )
-        if not request_timeout > 0:
-            raise ConfigurationError(f"ShardedRedisAdapter needs seconds as request_timeout, not {request_timeout!r}.")
-        self.channel_prefix = channel_prefix
+        self.channel_prefix = check_text(channel_prefix, "ShardedRedisAdapter", "channel_prefix")
         self.subscription_mode: SubscriptionMode = subscription_mode
-        self.request_timeout = request_timeout
-        self._max_buffer = max_buffer
+        self.request_timeout = check_seconds(request_timeout, "ShardedRedisAdapter", "request_timeout")
+        self._max_buffer = check_bytes(max_buffer, "ShardedRedisAdapter", "max_buffer")
 
     def peers(self) -> Peers:
         """The way of one more server to the others."""
@@ -252,7 +251,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         elif message.type == Kind.SERVER_SIDE_EMIT:
             self._on_server_side_emit(message)
         elif content.request_id is None:
-            raise ValueError(f"it is a message of type {message.type}, without an id of a request")
+            raise Foreign(f"it is a message of type {message.type}, without an id of a request")
         elif message.type == Kind.FETCH_SOCKETS:
             self._respond(message, Kind.FETCH_SOCKETS_RESPONSE, sockets=self._host.describe_sockets(selection))
         elif message.type == Kind.FETCH_SOCKETS_RESPONSE:
@@ -263,13 +262,13 @@ class ShardedAdapter(MemoryAdapter[Any]):
             self._on_answer(message, content.request_id)
 
     def _on_broadcast(self, message: Message, selection: Selection) -> None:
-        packet, opts = msgspec.convert(message.data.packet, Packet), message.data.opts
+        data, opts = event_of(message), message.data.opts
         if message.data.request_id is None:
-            self._host.on_broadcast(packet.data, selection, bool(opts.flags.get("volatile")))
+            self._host.on_broadcast(data, selection, bool(opts.flags.get("volatile")))
             return
         seconds = opts.timeout(self._settings.request_timeout)
         count = self._host.on_broadcast_with_ack(
-            packet.data,
+            data,
             selection,
             seconds,
             lambda argument: self._respond(message, Kind.BROADCAST_ACK, packet=argument),
@@ -280,8 +279,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         def answer(result: Any) -> None:
             self._respond(message, Kind.SERVER_SIDE_EMIT_RESPONSE, packet=result)
 
-        data = msgspec.convert(message.data.packet, list[Any])
-        self._host.on_server_side_emit(data, None if message.data.request_id is None else answer)
+        self._host.on_server_side_emit(server_event_of(message), None if message.data.request_id is None else answer)
 
     def _on_answer(self, message: Message, request_id: str) -> None:
         if message.type == Kind.BROADCAST_CLIENT_COUNT:
@@ -289,7 +287,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         elif message.type == Kind.BROADCAST_ACK:
             self._waiting.answered(request_id, message.data.packet)
         else:
-            raise msgspec.ValidationError(f"it is a message of the unknown type {message.type}")
+            raise Foreign(f"it is a message of the unknown type {message.type}")
 
     def _respond(self, request: Message, kind: Kind, **data: Any) -> None:
         self._send(self._channels.server(request.uid), kind, requestId=request.data.request_id, **data)

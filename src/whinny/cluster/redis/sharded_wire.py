@@ -12,8 +12,18 @@ import msgspec
 from msgspec import Struct, field
 
 from whinny.cluster.adapter import Selection
-from whinny.cluster.redis.classic_wire import EVENT, Count, Options, Room, dates_as_text, has_dates, options
-from whinny.cluster.redis.encoding import to_json, to_msgpack
+from whinny.cluster.redis.classic_wire import (
+    EVENT,
+    Count,
+    Options,
+    Packet,
+    Room,
+    check_server_event,
+    dates_as_text,
+    has_dates,
+    options,
+)
+from whinny.cluster.redis.encoding import reads, to_json, to_msgpack
 from whinny.errors import EncodeError
 from whinny.protocol import plain
 
@@ -84,14 +94,27 @@ _json_decoder: Final = msgspec.json.Decoder(Message)
 _msgpack_decoder: Final = msgspec.msgpack.Decoder(Message)
 
 
+@reads
 def decode(data: bytes) -> Message:
-    """A message. Raises msgspec.MsgspecError, UnicodeError for what is none."""
+    """A message. Raises Foreign for what is none."""
     if data[:1] == b"{":
         return _json_decoder.decode(data)
     message = _msgpack_decoder.decode(data)
     if has_dates(data):
         message.data.packet = dates_as_text(message.data.packet)
     return message
+
+
+@reads
+def event_of(message: Message) -> list[Any]:
+    """The name and the arguments of the event in a broadcast. Raises Foreign for what is none."""
+    return msgspec.convert(message.data.packet, Packet).data
+
+
+@reads
+def server_event_of(message: Message) -> list[Any]:
+    """The name and the arguments of a server-side event. Raises Foreign for what is none."""
+    return check_server_event(msgspec.convert(message.data.packet, list[Any]))
 
 
 def encode(uid: str, namespace: str, kind: Kind, data: dict[str, Any]) -> bytes:
