@@ -402,6 +402,36 @@ async def test_a_redis_client_is_used_and_not_closed(redis: RedisServer, options
     await client.aclose()
 
 
+async def test_what_goes_on_when_a_redis_store_closes_leaves_no_connection_open(redis: RedisServer) -> None:
+    """Commands of others, and news for other stores: they come to their end, and so do their connections."""
+    prefix = f"{secrets.token_hex(6)}:"
+    async with Redis.from_url(redis.url) as client, client.pubsub() as heard:
+        await heard.subscribe(f"{prefix}ended")
+        assert await heard.get_message(timeout=5)
+
+        async def connections() -> set[str]:
+            return {each["id"] for each in await client.client_list()}
+
+        before = await connections()
+        store = RedisStore(redis.url, prefix)
+        await store.boot()
+        reads = [asyncio.create_task(store.read("a" * 64)) for _ in range(50)]
+        for each in store.observers:
+            for number in range(10):
+                each.session_replaced(f"{number:064}", "b" * 64)
+        await asyncio.sleep(0)
+        await store.close()
+        assert await asyncio.gather(*reads) == [None] * 50
+        for _ in range(10):
+            message = await heard.get_message(timeout=5)
+            assert message is not None
+            assert b"replaced" in message["data"]
+        end = time.monotonic() + 5
+        while await connections() - before:
+            assert time.monotonic() < end, "connections stay open"
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("operation", ["save", "update", "replace"])
 async def test_a_write_whose_answer_was_lost_is_done_once(redis: RedisServer, operation: str) -> None:
     """The client sends it again over another connection; the answer is that of the first time."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
@@ -79,8 +80,12 @@ class RedisStore(Store):
     announces = True
 
     def __init__(self, url_or_client: str | Redis, prefix: str = "sessions:") -> None:
-        self._owns = isinstance(url_or_client, str)
-        self._redis = _client(url_or_client) if isinstance(url_or_client, str) else url_or_client
+        self._pool: _Pool | None = None
+        if isinstance(url_or_client, str):
+            self._pool = _pool(url_or_client)
+            self._redis = Redis.from_pool(self._pool)
+        else:
+            self._redis = url_or_client
         self._prefix = prefix
         self._write = self._redis.register_script(_WRITE)
         self._touch = self._redis.register_script(_TOUCH)
@@ -139,14 +144,17 @@ class RedisStore(Store):
 
     async def boot(self) -> None:
         """Connect, so that an app whose Redis is not there does not start."""
+        if self._pool is not None:
+            self._pool.is_closed = False
         await self._redis.exists(self._key(""))
         self._announcements.listen()
 
     async def close(self) -> None:
-        """Let go of all connections of a client that the store has made."""
+        """Let go of all connections of a client that the store has made; of those in use, as soon as they are not."""
         await self._announcements.close()
-        if self._owns:
-            await self._redis.aclose()
+        if self._pool is not None:
+            self._pool.is_closed = True
+            await self._pool.disconnect(inuse_connections=False)
 
     # its keys
 
@@ -177,9 +185,23 @@ class RedisStore(Store):
                 yield key
 
 
-def _client(url: str) -> Redis:
+class _Pool(BlockingConnectionPool):
+    """Once it was closed it keeps none: who was at work then, or comes later, leaves nothing open."""
+
+    is_closed = False
+
+    async def release(self, connection: AbstractConnection) -> None:
+        """Take a connection back."""
+        try:
+            if self.is_closed:
+                await connection.disconnect()
+        finally:
+            await super().release(connection)
+
+
+def _pool(url: str) -> _Pool:
     try:
-        pool = BlockingConnectionPool.from_url(
+        return _Pool.from_url(
             url,
             max_connections=CONNECTIONS,
             timeout=60,
@@ -192,7 +214,6 @@ def _client(url: str) -> Redis:
         raise ConfigurationError(
             f"Sessions cannot be kept at the URL {scheme}:…: give one like redis://:password@host:6379/0."
         ) from None
-    return Redis.from_pool(pool)
 
 
 def _milliseconds(idle: float) -> int:

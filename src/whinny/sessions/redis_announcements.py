@@ -32,11 +32,22 @@ MOVED_WITHIN: Final = 6.0
 AGAIN: Final = 1.0
 """Seconds until Redis is tried again."""
 
+FAREWELL: Final = 1.0
+"""Seconds that a store which closes gives to what it still has to say."""
+
 
 def _of_its_own(redis: Redis) -> Redis:
     """A client with one connection, made as those of this one are: its pool may have none to spare for good."""
     pool = redis.connection_pool
     return Redis.from_pool(ConnectionPool(pool.connection_class, 1, **pool.connection_kwargs))
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and wait until they are over; redis-py may keep a cancellation to itself."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=0.1)
 
 
 _decode = msgspec.json.Decoder(tuple[str, str, list[str]]).decode
@@ -51,6 +62,7 @@ class Announcements:
         self._redis = redis
         self._name = secrets.token_hex(8)
         self._task: asyncio.Task[None] | None = None
+        self._own: Redis | None = None  # what the task listens by
         self._publishing: set[asyncio.Task[None]] = set()
         store.observers.add(self)
         self._lost = False  # as the log has it
@@ -91,21 +103,27 @@ class Announcements:
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._lost = False
             self._skipped.close()
-            self._task = loop.create_task(self._listen())
+            self._own = _of_its_own(self._redis)
+            self._task = loop.create_task(self._listen(self._own))
 
     async def close(self) -> None:
-        """Hear nobody any more."""
+        """Say what is to be said, and hear nobody any more."""
+        loop = asyncio.get_running_loop()
+        saying = {each for each in self._publishing if each.get_loop() is loop}
+        if saying:
+            _, saying = await asyncio.wait(saying, timeout=FAREWELL)
+        await _end(saying)
         task, self._task = self._task, None
-        if task is not None and task.get_loop() is asyncio.get_running_loop():
-            while not task.done():
-                task.cancel()
-                await asyncio.wait((task,), timeout=0.1)  # redis-py may keep it to itself
+        own, self._own = self._own, None
+        if task is not None and own is not None and task.get_loop() is loop:
+            await _end({task})
+            await own.aclose()  # the task may have been cancelled in the middle of that
             self._skipped.close()
 
-    async def _listen(self) -> None:
+    async def _listen(self, redis: Redis) -> None:
         while True:
             try:
-                async with _of_its_own(self._redis) as redis, redis.pubsub() as pubsub:
+                async with redis.pubsub() as pubsub:
                     await pubsub.subscribe(self.channel)
                     await self._read(pubsub)
             except (RedisError, OSError, TimeoutError) as error:
