@@ -218,6 +218,41 @@ async def test_more_than_the_network_takes_at_once_is_not_lost(redis: RedisServe
         assert one.io.health().lost == 0
 
 
+async def test_redis_gives_up_a_server_that_does_not_read(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """What waits for it is lost; it is back by itself, and hears what comes from then on."""
+    async with (
+        Redis.from_url(redis.url) as client,
+        Proxy(redis.port) as proxy,
+        pair("classic", (redis.url, proxy.url)) as (one, other),
+    ):
+        heard: list[int] = []
+        other.io.on("photo", lambda number, _: heard.append(number))
+        limit = await client.config_get("client-output-buffer-limit")
+        await client.config_set("client-output-buffer-limit", "pubsub 8mb 0 0")
+        try:
+            there = len(await client.client_list())
+            proxy.hold()
+            for number in range(50):
+                one.io.server_side_emit("photo", number, "x" * 500_000)
+                await asyncio.sleep(0.01)
+            end = time.monotonic() + 5
+            while len(await client.client_list()) == there:
+                assert time.monotonic() < end, "Redis keeps the connection"
+                await asyncio.sleep(0.05)
+            proxy.flow()
+            await until(lambda: lines(caplog, "degraded: "))
+            await until(lambda: other.is_ready)
+        finally:
+            await client.config_set("client-output-buffer-limit", limit["client-output-buffer-limit"])
+        assert heard == list(range(len(heard)))
+        assert len(heard) < 50
+        assert one.is_ready
+        assert one.io.health().lost == 0, "Redis had taken them"
+        one.io.server_side_emit("photo", 50, "")
+        await until(lambda: heard[-1:] == [50])
+    assert len(lines(caplog, "degraded: ")) == 1
+
+
 def open_files() -> int:
     gc.collect()
     return len(os.listdir("/proc/self/fd"))
