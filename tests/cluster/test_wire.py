@@ -26,7 +26,7 @@ from whinny.cluster.redis.classic_wire import (
     options,
     with_bytes,
 )
-from whinny.cluster.redis.sharded_wire import Kind, ShardedChannels, decode, encode, looks_like_id, whom
+from whinny.cluster.redis.sharded_wire import Encoder, Kind, ShardedChannels, decode, looks_like_id, whom
 from whinny.cluster.redis.sharded_wire import encode_packet as encode_sharded_packet
 
 ROOM = Selection(("room1",))
@@ -134,9 +134,12 @@ def test_binary_values_in_json() -> None:
 
 def test_a_sharded_broadcast() -> None:
     """Byte by byte as Node's adapter sends it, and on the same channel."""
-    opts = {**whom(ROOM)}
-    data = {"packet": msgspec.Raw(encode_sharded_packet(["hello", "x"])), "opts": opts}
-    assert encode("380e9d74c3f4cd52", "/", Kind.BROADCAST, data) == SHARDED
+    encoder, packet = Encoder("380e9d74c3f4cd52", "/"), encode_sharded_packet(["hello", "x"])
+    assert encoder.broadcast(packet, ROOM, False) == SHARDED
+    assert encoder.message(Kind.BROADCAST, {"packet": msgspec.Raw(packet), "opts": whom(ROOM)}) == SHARDED
+    assert SHARDED.endswith(encoder.end)
+    volatile = {"packet": msgspec.Raw(packet), "opts": {**whom(ROOM), "flags": {"volatile": True}}}
+    assert encoder.broadcast(packet, ROOM, True) == encoder.message(Kind.BROADCAST, volatile)
     message = decode(SHARDED)
     assert (message.uid, message.type, message.nsp) == ("380e9d74c3f4cd52", Kind.BROADCAST, "/")
     assert message.data.packet == {"type": 2, "data": ["hello", "x"]}
@@ -149,8 +152,7 @@ def test_a_sharded_broadcast() -> None:
 
 def test_a_sharded_broadcast_with_binary_values() -> None:
     """It is msgpack, with the same in it."""
-    data = {"packet": msgspec.Raw(encode_sharded_packet(["hello", {"x": [b"\x01"]}])), "opts": whom(ROOM)}
-    message = encode("u", "/", Kind.BROADCAST, data)
+    message = Encoder("u", "/").broadcast(encode_sharded_packet(["hello", {"x": [b"\x01"]}]), ROOM, False)
     assert msgspec.msgpack.decode(message) == {
         "type": 3,
         "data": {"packet": {"type": 2, "data": ["hello", {"x": [b"\x01"]}]}, "opts": whom_read(ROOM)},

@@ -23,15 +23,14 @@ from whinny.cluster.redis.encoding import Foreign
 from whinny.cluster.redis.link import Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting
 from whinny.cluster.redis.sharded_wire import (
+    Encoder,
     Kind,
     Message,
     ShardedChannels,
     decode,
-    encode,
     encode_packet,
     event_of,
     looks_like_id,
-    own_end,
     server_event_of,
     whom,
 )
@@ -92,7 +91,7 @@ class ShardedRedisAdapter(ClusterAdapter):
 class ShardedAdapter(MemoryAdapter[Any]):
     """One namespace of one server in the cluster."""
 
-    __slots__ = ("_channels", "_host", "_lately", "_link", "_namespace", "_own_end", "_settings", "_waiting", "uid")
+    __slots__ = ("_channels", "_encoder", "_host", "_lately", "_link", "_namespace", "_settings", "_waiting", "uid")
 
     def __init__(self, link: Link, settings: ShardedRedisAdapter) -> None:
         super().__init__()
@@ -110,7 +109,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
             )
         self._host = host
         self._namespace = host.name
-        self._own_end = own_end(self.uid, host.name)
+        self._encoder = Encoder(self.uid, host.name)
         self._channels = ShardedChannels(self._settings.channel_prefix, host.name)
         self._subscribe(self._channels.every_server)
         self._subscribe(self._channels.server(self.uid))
@@ -159,10 +158,8 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     def publish(self, wire: bytes, selection: Selection, volatile: bool) -> None:
         """The other servers send an event to their members."""
-        opts = whom(selection)
-        if volatile:
-            opts["flags"] = {"volatile": True}
-        self._send(self._channel(selection), Kind.BROADCAST, packet=msgspec.Raw(wire), opts=opts)
+        message = self._encoder.broadcast(wire, selection, volatile)
+        self._link.publish("SPUBLISH", self._channel(selection), message)
 
     def _channel(self, selection: Selection) -> bytes:
         if len(selection.rooms) == 1:
@@ -229,12 +226,12 @@ class ShardedAdapter(MemoryAdapter[Any]):
         self._send(self._channels.every_server, kind, **data)
 
     def _send(self, channel: bytes, kind: Kind, **data: Any) -> None:
-        self._link.publish("SPUBLISH", channel, encode(self.uid, self._namespace, kind, data))
+        self._link.publish("SPUBLISH", channel, self._encoder.message(kind, data))
 
     # from the others
 
     def _on_message(self, _: bytes, data: bytes) -> None:
-        if data.endswith(self._own_end):
+        if data.endswith(self._encoder.end):
             return  # this server's own, which Redis brings back to it; one in msgpack is known when it is decoded
         message = decode(data)
         if message.uid == self.uid or message.nsp != self._namespace:

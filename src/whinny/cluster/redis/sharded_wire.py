@@ -117,17 +117,33 @@ def server_event_of(message: Message) -> list[Any]:
     return check_server_event(msgspec.convert(message.data.packet, list[Any]))
 
 
-def encode(uid: str, namespace: str, kind: Kind, data: dict[str, Any]) -> bytes:
-    """A message. A packet in it may be one from `encode_packet`: then that one decides between JSON and msgpack."""
-    message = {"type": kind.value, "data": data, "uid": uid, "nsp": namespace}
-    packet = data.get("packet")
-    is_json = bytes(packet)[:1] == b"{" if isinstance(packet, msgspec.Raw) else not has_binary(data)
-    return to_json(message) if is_json else to_msgpack(message)
+_BROADCAST: Final = b'{"type":3,"data":{"packet":'
+_VOLATILE: Final = {"volatile": True}
 
 
-def own_end(uid: str, namespace: str) -> bytes:
-    """What all messages of one server that are JSON end with; they hold its id nowhere else outside of a text."""
-    return msgspec.json.encode({"uid": uid, "nsp": namespace}).replace(b"{", b",", 1)
+class Encoder:
+    """Writes the messages of one server in one namespace."""
+
+    __slots__ = ("_namespace", "_uid", "end")
+
+    def __init__(self, uid: str, namespace: str) -> None:
+        self._uid, self._namespace = uid, namespace
+        self.end = to_json({"uid": uid, "nsp": namespace}).replace(b"{", b",", 1)
+        """What all its messages that are JSON end with; they hold its id nowhere else outside of a text."""
+
+    def broadcast(self, packet: bytes, selection: Selection, volatile: bool) -> bytes:
+        """A broadcast of a packet from `encode_packet`."""
+        opts = options(selection, _VOLATILE if volatile else {})
+        if packet[:1] == b"{":
+            return b"".join((_BROADCAST, packet, b',"opts":', to_json(opts), b"}", self.end))
+        return self.message(Kind.BROADCAST, {"packet": msgspec.Raw(packet), "opts": opts})
+
+    def message(self, kind: Kind, data: dict[str, Any]) -> bytes:
+        """A message. A packet in it may be one from `encode_packet`: then that one decides between JSON and msgpack."""
+        message = {"type": kind.value, "data": data, "uid": self._uid, "nsp": self._namespace}
+        packet = data.get("packet")
+        is_json = bytes(packet)[:1] == b"{" if isinstance(packet, msgspec.Raw) else not has_binary(data)
+        return to_json(message) if is_json else to_msgpack(message)
 
 
 def encode_packet(data: list[Any]) -> bytes:
