@@ -28,10 +28,8 @@ _MORE: Final = object()
 _who: Final = re.compile(rb"id=(\d+) addr=(\S+)").search
 
 
-def pack(command: tuple[str | bytes, ...]) -> bytes:
-    """A command as Redis reads it."""
-    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
-    return packed
+pack: Final = cast("Callable[[tuple[str | bytes, ...]], bytes]", hiredis.pack_command)
+"""A command as Redis reads it."""
 
 
 class Connection(asyncio.Protocol):

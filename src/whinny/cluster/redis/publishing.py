@@ -84,14 +84,8 @@ class Publishing:
         return await asker
 
     def _put(self, packed: bytes, asker: Asker) -> None:
-        if self._size + len(packed) > self._max_buffer and self._queue:
-            self.flush()  # much in one turn of the loop is no reason to lose any
-        if self._is_closed:
-            self._lose((asker,), "the server is closed")
-            return
-        most = self._max_buffer * SLOW if self.is_up else self._max_buffer
-        if self._size + len(packed) > most and self._queue:
-            self._lose((asker,), f"more than {most} bytes wait already")
+        if (self._is_closed or self._size + len(packed) > self._max_buffer) and (why := self._why_not(len(packed))):
+            self._lose((asker,), why)
             return
         self._queue.append(packed)
         self._queued.append(asker)
@@ -99,6 +93,14 @@ class Publishing:
         if not self._is_scheduled and self._connection is not None:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self.flush)
+
+    def _why_not(self, size: int) -> str:
+        """Why so many bytes more cannot wait, if they cannot."""
+        if self._is_closed:
+            return "the server is closed"
+        self.flush()  # much in one turn of the loop is no reason to lose any
+        most = self._max_buffer * SLOW if self.is_up else self._max_buffer
+        return f"more than {most} bytes wait already" if self._queue and self._size + size > most else ""
 
     def flush(self) -> None:
         """Send what waits, if Redis takes it."""
@@ -143,9 +145,10 @@ class Publishing:
             elif not asker.done():
                 asker.set_exception(ConnectionError(str(reply)))
                 asker.exception()  # nobody needs to wait for it
-        elif asker is not None and not asker.done():
-            asker.set_result(reply)
-        elif self.refused and asker is None and time.monotonic() - self._refused_at > CALM:
+        elif asker is not None:
+            if not asker.done():
+                asker.set_result(reply)
+        elif self.refused and time.monotonic() - self._refused_at > CALM:
             self.refused = ""
             self._look()
         if self.lost != self._told and not self._sent and not self.refused:
