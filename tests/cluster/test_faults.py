@@ -320,7 +320,8 @@ async def test_close_in_each_state(state: str, redis: RedisServer, soon: None) -
             await asyncio.sleep(0)
             began = time.monotonic()
         assert time.monotonic() - began < 1.5
-        assert server.io.health().lost == (0 if state == "ready" else 2), "the event and the request"
+        lost = {"ready": 0, "just paused": 2}.get(state, 1)
+        assert server.io.health().lost == lost, "the event, and the request if it was sent"
         if state != "ready":
             with pytest.raises(ClusterTimeout):
                 await asked
@@ -567,6 +568,58 @@ async def test_requests_while_redis_is_away(kind: str, name: str, redis: RedisSe
         assert [each.id for each in sockets.responses] == [one.client.id]
         assert isinstance(events, AckTimeout)
         assert events.responses == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_asked_while_redis_is_away_is_not_done_later(kind: str, redis: RedisServer, soon: None) -> None:
+    """Whoever gets an error may try again, without anything being done twice."""
+    async with pair(kind, (redis.url, redis.url)) as (one, other):
+        heard: list[Any] = []
+        other.io.on("question", heard.append)
+        other.io.on("told", heard.append)
+        await fault(redis, "killed")
+        await until(lambda: one.state == other.state == "degraded")
+        began = time.monotonic()
+        with pytest.raises(ClusterTimeout, match="cannot be asked: this server is cut off from the others"):
+            await one.io.fetch_sockets()
+        with pytest.raises(AckTimeout, match="cannot be asked"):
+            await one.io.server_side_emit_with_ack("question", 1)
+        with pytest.raises(ConnectionError):
+            await one.io.server_count()
+        assert time.monotonic() - began < 0.5
+        with pytest.raises(AckTimeout):
+            await one.io.timeout(0.05).emit_with_ack("question")
+        assert one.io.health().waiting == 0
+        one.io.server_side_emit("told", 2)
+        one.io.emit("news")
+        assert one.io.health().waiting == 2
+        await mend(redis, "killed")
+        await other.client.receive("news")
+        assert heard == [2]
+        assert other.got("question") == []
+        assert one.io.health().lost == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_question_ends_with_the_connection(kind: str, redis: RedisServer) -> None:
+    """Sent or not; what was published before it stays."""
+    async with pair(kind, (redis.url, redis.url)) as (one, other):
+        out = one.io._peers._link._out  # type: ignore[attr-defined]
+        for can_write in (True, False):
+            out._connection.can_write = can_write
+            if not can_write:
+                one.io.emit("news")
+            asking = asyncio.create_task(one.io.server_count())
+            await asyncio.sleep(0)
+            out._connection.abort("the test says so")
+            with pytest.raises(ConnectionError):
+                await asyncio.wait_for(asking, 1)
+            with pytest.raises(ConnectionError, match="cut off"):
+                await one.io.server_count()
+            await until(lambda: one.is_ready)
+        await other.client.receive("news")
+        assert one.io.health().lost == 0
+        assert await one.io.server_count() == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -165,6 +165,56 @@ async def test_what_cannot_be_sent_reaches_nobody(cluster: Cluster) -> None:
     assert [await each.told() for each in cluster.servers] == [[], [], []]
 
 
+@on(CLASSIC, SHARDED, WITH_NODE[0], WITH_NODE[2])
+async def test_what_is_nested_too_deeply(cluster: Cluster) -> None:
+    """It is an error at once for what goes to other servers; they are not told of it in the data of a socket."""
+
+    def deep(levels: int) -> Any:
+        return [deep(levels - 1)] if levels else "x"
+
+    io = cluster.whinny[0].io
+    for levels in (256, 300, 450, 500, 900):
+        for value in (deep(levels), [deep(levels), b"x"]):
+            with pytest.raises(EncodeError, match="deep"):
+                io.server_side_emit("told", value)
+            with pytest.raises(EncodeError, match="deep"):
+                await asyncio.to_thread(io.server_side_emit, "told", value)
+    io.server_side_emit("told", deep(250))
+    second = cluster.whinny[1]
+    await cluster.open(second)
+    for server in cluster.servers[1:]:
+        async with asyncio.timeout(5):
+            while not (told := await server.told()):
+                await asyncio.sleep(0.01)
+        assert told == [["/", deep(250)]]
+    (socket,) = second.io.of("/").sockets.values()
+    for levels in (300, 500, 900):
+        socket.data = {"deep": deep(levels), "flat": 1}
+        (found,) = await cluster.servers[-1].fetch() if cluster.kind.has_node else await io.fetch_sockets()
+        assert found.data == {"flat": 1}
+
+
+@on(CLASSIC, SHARDED)
+async def test_nothing_is_kept_of_clients_that_have_answered(cluster: Cluster) -> None:
+    """Nor of those that have left, however long the other server would wait."""
+    _, second, third = cluster.whinny
+    await cluster.open(second, answer="ok")
+    silent = await cluster.open(third)
+    loop: Any = asyncio.get_running_loop()
+
+    def timers() -> int:
+        return sum("_forget(" in repr(each) for each in loop._scheduled if not each.cancelled())
+
+    asking = asyncio.create_task(cluster.whinny[0].io.timeout(3600).emit_with_ack("question"))
+    await until(lambda: timers() == 1, "one server waits for its client")
+    sockets = third.io.of("/").sockets
+    sockets[silent.id].disconnect()
+    await silent.left()
+    assert timers() == 0
+    asking.cancel()
+    await asyncio.wait([asking])
+
+
 @ON_WHINNY_AND_TO_NODE
 async def test_threads_emit(cluster: Cluster) -> None:
     """What another thread emits reaches the clients of all servers in order, and so do its requests."""

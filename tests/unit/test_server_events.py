@@ -12,7 +12,17 @@ import pytest
 from unit.clock import in_fake_time, turns
 from unit.fakes import FakeClient
 from unit.test_sockets import Handler
-from whinny import AckTimeout, ConfigurationError, EncodeError, Server, WebsocketResponse
+from whinny import (
+    AckTimeout,
+    ConfigurationError,
+    EncodeError,
+    RedisAdapter,
+    Server,
+    ServiceManager,
+    Settings,
+    SocketIOController,
+    WebsocketResponse,
+)
 from whinny.cluster import MemoryAdapter
 
 if TYPE_CHECKING:
@@ -108,11 +118,29 @@ async def test_what_cannot_be_sent_raises_where_it_is_emitted() -> None:
         server.on("e", "print")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("adapter", ["redis", dict, lambda: None])
+@pytest.mark.parametrize("adapter", ["redis", dict, RedisAdapter, lambda: None])
 def test_a_wrong_adapter_is_refused(adapter: Any) -> None:
     """What makes no adapter is an error that names it, when the server is made."""
-    with pytest.raises(ConfigurationError, match=r"adapter .* is wrong"):
+    with pytest.raises(ConfigurationError, match=r"needs an adapter such as|adapter .* is wrong"):
         Server(adapter=adapter)
+
+
+def test_a_wrong_adapter_of_a_root_is_refused_in_its_name() -> None:
+    class Root(SocketIOController):
+        adapter = RedisAdapter  # type: ignore[assignment]
+
+    with pytest.raises(ConfigurationError, match=r"Root needs an adapter such as .*, not the class RedisAdapter\."):
+        ServiceManager(Settings()).get(Root).attach()
+
+
+@pytest.mark.parametrize("rooms", [(5,), ([5],), ("a", ["b", 5]), (None,), (b"ab",), ([b"ab"],)])
+def test_the_name_of_a_room_is_a_text(rooms: Any) -> None:
+    """What is none is refused before anything is done."""
+    server = Server()
+    for choose in (server.to, server.except_, server.sockets_join, server.sockets_leave):
+        with pytest.raises(TypeError, match="The name of a room is a text"):
+            choose(*rooms)
+    assert server.to(["a", "b"], {"c"}, "d")._rooms == ("a", "b", "c", "d")
 
 
 def test_each_namespace_has_an_adapter_of_its_own() -> None:

@@ -11,6 +11,7 @@ from whinny.cluster.adapter import (
     Peers,
     RemoteAnswers,
     Selection,
+    check_adapter,
 )
 from whinny.cluster.details import SECRET_HEADERS, RemoteHandshake, SocketDetails
 from whinny.cluster.emission import check_namespace, check_server_event, room_names, wire_args
@@ -29,6 +30,7 @@ __all__ = [
     "RemoteHandshake",
     "Selection",
     "SocketDetails",
+    "check_adapter",
     "check_namespace",
     "check_server_event",
     "room_names",

@@ -19,6 +19,7 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 from msgspec import Struct
 
 from whinny.engine import Packet
+from whinny.errors import ConfigurationError
 
 
 class Member(Protocol):
@@ -314,3 +315,16 @@ class ClusterAdapter(ABC):
 
 AdapterOption = AdapterFactory | ClusterAdapter
 """What a server is given: a cluster's description, or what makes adapters that need no start."""
+
+
+def check_adapter(adapter: object, where: str) -> None:
+    """Raises ConfigurationError, which names `where`, for what is no AdapterOption."""
+    if isinstance(adapter, type):
+        is_right, shown = issubclass(adapter, MemoryAdapter), f"the class {adapter.__name__}"
+    else:
+        is_right = isinstance(adapter, ClusterAdapter) or callable(adapter)
+        shown = f"an object of the type {type(adapter).__name__}"
+    if not is_right:
+        raise ConfigurationError(
+            f'{where} needs an adapter such as RedisAdapter("redis://localhost:6379"), not {shown}.'
+        )

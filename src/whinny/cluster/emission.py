@@ -28,11 +28,19 @@ def check_server_event(event: object) -> None:
 
 
 def room_names(rooms: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
-    """Room names, given one by one or as collections of names."""
+    """Room names, given one by one or as collections of names. Raises TypeError for what is no text."""
     given = tuple(rooms)
     if len(given) == 1 and isinstance(given[0], str):  # as nearly always
         return (given[0],)
-    return tuple(name for room in given for name in ((room,) if isinstance(room, str) else room))
+    return tuple(name for room in given for name in _names(room))
+
+
+def _names(room: Any) -> Iterable[str]:
+    is_one = isinstance(room, (str, bytes)) or not isinstance(room, Iterable)
+    for name in (room,) if is_one else room:
+        if not isinstance(name, str):
+            raise TypeError(f"The name of a room is a text: {name!r} is none. Write {str(name)!r}, if that is meant.")
+        yield name
 
 
 def wire_args(args: Sequence[Any]) -> list[Any]:

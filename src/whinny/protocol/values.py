@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 from whinny.errors import EncodeError, ProtocolError
 from whinny.protocol.binary import is_plain
@@ -11,15 +11,21 @@ from whinny.protocol.decoder import Decoder
 from whinny.protocol.encoder import encode
 from whinny.protocol.packet import Ack
 
+MAX_DEPTH: Final = 256
+"""How deeply values may be nested that other servers are to get: as deeply as, by default, those of clients."""
+
 
 def as_received(values: list[Any]) -> list[Any]:
-    """The values as another server or client would receive them, out of reach of later changes. Raises EncodeError."""
-    decoder = Decoder(max_attachments=sys.maxsize, max_depth=sys.maxsize)
+    """The values as another server or client would receive them, out of reach of later changes.
+
+    Raises EncodeError, also for values that are nested more than MAX_DEPTH deep.
+    """
+    decoder = Decoder(max_attachments=sys.maxsize, max_depth=MAX_DEPTH)
     packet = None
     try:
         for message in encode(Ack("/", values, None), max_attachments=sys.maxsize):
             packet = decoder.add(message)
-    except ProtocolError as error:  # deeper than can be read again
+    except ProtocolError as error:  # too deep
         raise EncodeError(f"the data cannot be sent: {error}") from None
     assert isinstance(packet, Ack)
     return packet.data

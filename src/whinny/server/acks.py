@@ -56,18 +56,27 @@ class SingleAck:
 
 
 class Relay:
-    """Passes the acknowledgements of this server's clients on to another server."""
+    """Passes the acknowledgements of this server's clients on to another server, as long as that waits for them."""
 
-    __slots__ = ("_answer",)
+    __slots__ = ("_answer", "_end", "_missing")
 
     def __init__(self, answer: Callable[[Any], None]) -> None:
         self._answer = answer
+        self._missing = 0
+        self._end: asyncio.TimerHandle | None = None
 
     def expect(self, count: int) -> None:
         """So many clients are asked; the other server is told so by who has asked them."""
+        self._missing += count
+
+    def end_after(self, timeout: float, end: Callable[[], None]) -> None:
+        """Call `end` when so many seconds are over and not all have answered; what hangs on it is let go of then."""
+        if self._missing:
+            self._end = asyncio.get_running_loop().call_later(timeout, end)
 
     def answered(self, args: list[Any]) -> None:
         """A client acknowledged. One whose answer cannot be passed on counts as one that has answered None."""
+        self._one_less()
         for answer in (first(args), None):
             try:
                 self._answer(answer)
@@ -77,6 +86,12 @@ class Relay:
 
     def left(self) -> None:
         """A client is gone without an answer. The protocol between servers has no word for that."""
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self._missing -= 1
+        if not self._missing and self._end is not None:
+            self._end.cancel()
 
 
 class GroupAck:

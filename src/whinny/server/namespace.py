@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -153,8 +154,7 @@ class Namespace(ServerEvents):
         ack_id = self.next_ack_id()
         relay = Relay(answer)
         asked = self.ask(self.encode_data(data, ack_id), selection, ack_id, relay)
-        if asked:
-            asyncio.get_running_loop().call_later(timeout, _forget, asked, ack_id)
+        relay.end_after(timeout, partial(_forget, asked, ack_id))
         return len(asked)
 
     def on_sockets_join(self, selection: Selection, rooms: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from whinny.cluster import ClusterAdapter, Health, MemoryAdapter, check_namespace
+from whinny.cluster import ClusterAdapter, Health, MemoryAdapter, check_adapter, check_namespace
 from whinny.engine import Connection, Engine
 from whinny.errors import ConfigurationError
 from whinny.logs import log_error
@@ -38,9 +38,11 @@ class Server(ServerEvents):
     """
 
     def __init__(self, options: ServerOptions | None = None, *, adapter: AdapterOption | None = None) -> None:
+        if adapter is not None:
+            check_adapter(adapter, "A server")
         self.options = options or ServerOptions()
         self._peers = adapter.peers() if isinstance(adapter, ClusterAdapter) else None
-        self._adapter_factory: object = MemoryAdapter if adapter is None else adapter
+        self._adapter_factory: Any = MemoryAdapter if adapter is None else adapter
         if self._peers is not None:
             self._adapter_factory = self._peers.adapter
             self._peers.returned = self._returned
@@ -73,7 +75,7 @@ class Server(ServerEvents):
 
     def make_adapter(self) -> MemoryAdapter[Socket]:
         """The adapter of a new namespace. Raises ConfigurationError when the server was given something else."""
-        made: object = self._adapter_factory() if callable(self._adapter_factory) else None
+        made: object = self._adapter_factory()
         if not isinstance(made, MemoryAdapter):
             raise ConfigurationError(f"The adapter {self._adapter_factory!r} is wrong: it must make a MemoryAdapter.")
         return made

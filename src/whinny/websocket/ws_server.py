@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from whinny.cluster import check_adapter
 from whinny.errors import ConfigurationError, ServerNotAttached
 from whinny.framework import ServiceManager, dependency
 from whinny.server import Server, ServerOptions
@@ -55,6 +56,8 @@ class WsServer:
 
         Raises ConfigurationError when another root differs in what all roots share.
         """
+        if adapter is not None:
+            check_adapter(adapter, where)
         if self._io is None or self._lifecycle is None:
             server = self._io or Server(options, adapter=adapter)
             return Opened(server, Lifecycle(server, self.services), adapter)
@@ -64,7 +67,7 @@ class WsServer:
         if differences:
             raise ConfigurationError(
                 f"{where} has other options than the root that was attached before it: {', '.join(differences)}. "
-                "All roots of a ServiceManager share one server."
+                "All roots of a ServiceManager share one server, and have the same object as their adapter."
             )
         return Opened(self._io, self._lifecycle, adapter)
 

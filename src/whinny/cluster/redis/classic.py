@@ -83,7 +83,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
         self._head = broadcast_head(self.uid)
         self._link = link
         self._settings = settings
-        self._waiting = Waiting()
+        self._waiting = Waiting(link.check)
 
     def bind(self, host: AdapterHost) -> None:
         """The adapter belongs to this namespace: listen to its channels."""
@@ -136,14 +136,14 @@ class ClassicAdapter(MemoryAdapter[Any]):
     async def fetch_sockets(self, selection: Selection, timeout: float | None) -> list[Any]:
         """The members of the other servers. Raises ClusterTimeout."""
         seconds = self._settings.request_timeout if timeout is None else timeout
-        answers, missing = await self._waiting.gather(
+        answers, why = await self._waiting.gather(
             lambda id_: self._request(Request.FETCH, requestId=id_, opts=options(selection)),
             self.server_count,
             seconds,
         )
         found = [socket for sockets in answers for socket in sockets]
-        if missing:
-            raise ClusterTimeout(f"{missing} did not say within {seconds} s which sockets they have.", found)
+        if why:
+            raise ClusterTimeout(why, found)
         return found
 
     def server_side_emit(self, data: list[Any]) -> None:
@@ -153,11 +153,11 @@ class ClassicAdapter(MemoryAdapter[Any]):
     async def server_side_emit_with_ack(self, data: list[Any], timeout: float | None) -> list[Any]:
         """Ask the other servers. Raises AckTimeout."""
         seconds = self._settings.request_timeout if timeout is None else timeout
-        answers, missing = await self._waiting.gather(
+        answers, why = await self._waiting.gather(
             lambda id_: self._request(Request.SERVER_SIDE_EMIT, requestId=id_, data=data), self.server_count, seconds
         )
-        if missing:
-            raise AckTimeout(f"{missing} did not acknowledge within {seconds} s.", answers)
+        if why:
+            raise AckTimeout(why, answers)
         return answers
 
     async def server_count(self) -> int:

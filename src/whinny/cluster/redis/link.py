@@ -102,10 +102,24 @@ class Link:
         self._out.end()
         self._in.end()
 
+    def check(self) -> None:
+        """Raises ConnectionError while the others cannot be asked."""
+        if not (self._in.is_up and self._out.is_up):
+            raise ConnectionError("this server is cut off from the others")
+
+    @property
+    def taken(self) -> int:
+        """How many messages were to be sent, or wait."""
+        return self._out.taken
+
+    @property
+    def settled(self) -> int:
+        """How many of these, the first ones, Redis has, unless they are lost."""
+        return self._out.settled
+
     async def count(self, *command: str | bytes) -> int:
         """How many servers listen, by a command that says so; this one is among them. Raises ConnectionError."""
-        if not self._in.is_up:
-            raise ConnectionError("this server is cut off from the others")
+        self.check()
         _, count = await self.ask(*command)
         if int(count) < 1:
             raise ConnectionError("Redis does not know of this server")

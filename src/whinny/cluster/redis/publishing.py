@@ -52,6 +52,10 @@ class Publishing:
         self._is_scheduled = False
         self._is_closed = False
         self._released: asyncio.Event | None = None  # while what waits is kept
+        self.taken = 0
+        """Messages that were to be sent, or wait, since the start."""
+        self.settled = 0
+        """Those of them that Redis has, or that are lost; in order, so the first so many."""
         self.lost = 0
         self._told = 0
         self.refused = ""
@@ -71,7 +75,7 @@ class Publishing:
     @property
     def waiting(self) -> int:
         """Messages of which Redis has not said that it has them."""
-        return len(self._queue) + len(self._sent)
+        return self.taken - self.settled
 
     def publish(self, command: str, channel: bytes, data: bytes) -> None:
         """Publish, when the loop turns; in the server's loop."""
@@ -79,6 +83,8 @@ class Publishing:
 
     async def ask(self, *command: str | bytes) -> Any:
         """The answer to a command, given after all that was published before. Raises ConnectionError."""
+        if not self.is_up:
+            raise ConnectionError("Redis cannot be reached")
         asker: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._put(pack(command), asker)
         return await asker
@@ -87,6 +93,8 @@ class Publishing:
         if (self._is_closed or self._size + len(packed) > self._max_buffer) and (why := self._why_not(len(packed))):
             self._lose((asker,), why)
             return
+        if asker is None:
+            self.taken += 1
         self._queue.append(packed)
         self._queued.append(asker)
         self._size += len(packed)
@@ -148,25 +156,35 @@ class Publishing:
         elif asker is not None:
             if not asker.done():
                 asker.set_result(reply)
-        elif self.refused and time.monotonic() - self._refused_at > CALM:
-            self.refused = ""
-            self._look()
+        else:
+            self.settled += 1
+            if self.refused and time.monotonic() - self._refused_at > CALM:
+                self.refused = ""
+                self._look()
         if self.lost != self._told and not self._sent and not self.refused:
             self._tell()
 
     def _refuse(self, why: str) -> None:
         began = not self.refused
         self.refused, self._refused_at = f"Redis refuses messages: {why}", time.monotonic()
-        self._lose((None,), self.refused)
+        self.settled += self._lose((None,), self.refused)
         if began:
             self._look()
 
     def over(self) -> None:
-        """The connection is gone, and with it what was not answered: that may have been published, or not."""
+        """The connection is gone, and with it what was not answered: that may have been published, or not.
+
+        What waits to be sent stays, but for questions.
+        """
         self._connection = self._released = None
         self.refused = ""
         sent, self._sent = self._sent, deque()
-        self._lose(sent, "the connection to Redis was lost when they had been sent")
+        self.settled += self._lose(sent, "the connection to Redis was lost when they had been sent")
+        if any(self._queued):
+            kept = [packed for packed, asker in zip(self._queue, self._queued, strict=True) if asker is None]
+            self._lose(filter(None, self._queued), "the connection to Redis was lost")
+            self._queue, self._queued = kept, [None] * len(kept)
+            self._size = sum(map(len, kept))
 
     def open(self) -> None:
         """What comes from here on is sent, or waits."""
@@ -178,7 +196,7 @@ class Publishing:
         left, self._queued = self._queued, []
         self._queue.clear()
         self._size = 0
-        self._lose(left, "the server ends, and Redis does not take them")
+        self.settled += self._lose(left, "the server ends, and Redis does not take them")
         if self.lost != self._told:
             self._tell()
 
@@ -190,9 +208,9 @@ class Publishing:
         self._queued = []
         self._queue.clear()
         self._size = 0
-        self._lose(left, "the event loop ended in which they were to be sent")
+        self.settled += self._lose(left, "the event loop ended in which they were to be sent")
 
-    def _lose(self, askers: Iterable[Asker], why: str) -> None:
+    def _lose(self, askers: Iterable[Asker], why: str) -> int:
         """Count what the others may never see; say so at once, and how many they are when it is over."""
         count = 0
         for asker in askers:
@@ -204,6 +222,7 @@ class Publishing:
         if count and self.lost == self._told:
             log.error("Messages to the other servers are lost: %s", brief(why))
         self.lost += count
+        return count
 
     def _tell(self) -> None:
         log.error("%s messages to the other servers were lost", self.lost - self._told)

@@ -25,13 +25,12 @@ def short_id() -> str:
 class Gathering:
     """The responses to one request: one of each of the other servers."""
 
-    __slots__ = ("_complete", "_expected", "_senders", "_why", "responses")
+    __slots__ = ("_complete", "_expected", "_senders", "responses")
 
     def __init__(self) -> None:
         self.responses: list[Any] = []
         self._senders: set[str] = set()
         self._expected: int | None = None
-        self._why = ""
         self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def came(self, response: Any, sender: str | None) -> None:
@@ -49,32 +48,26 @@ class Gathering:
 
     @property
     def missing(self) -> str:
-        """How many have not come, in words."""
+        """Who has not answered, in words."""
         if self._expected is None:
-            return f"The other servers{self._why}"
+            return "The other servers"
         return f"{self._expected - len(self.responses)} of {self._expected} other servers"
 
-    async def all(self, count: Callable[[], Awaitable[int]], timeout: float) -> bool:
-        """Wait for those of all the servers that `count` gives, this one among them. Whether they came in time."""
-        try:
-            async with asyncio.timeout(timeout):
-                self._expected = await count() - 1
-                self._look()
-                await self._complete
-        except TimeoutError:
-            return False
-        except ConnectionError as error:
-            self._why = f" cannot be asked ({brief(str(error))}) and"
-            return False
-        return True
+    async def all(self, count: Callable[[], Awaitable[int]]) -> None:
+        """Wait for those of all the servers that `count` gives, this one among them. Raises ConnectionError."""
+        self._expected = await count() - 1
+        self._look()
+        await self._complete
 
 
 class Waiting:
     """All requests of one adapter that wait."""
 
-    __slots__ = ("_asks", "_gatherings", "_tasks")
+    __slots__ = ("_asks", "_check", "_gatherings", "_tasks")
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[], None]) -> None:
+        """`check` raises ConnectionError while nobody can be asked: then nothing is sent, nor later."""
+        self._check = check
         self._gatherings: dict[str, Gathering] = {}
         self._asks: dict[str, tuple[RemoteAnswers, set[str]]] = {}  # and which servers have asked their clients
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,15 +75,21 @@ class Waiting:
     async def gather(
         self, send: Callable[[str], None], count: Callable[[], Awaitable[int]], timeout: float
     ) -> tuple[list[Any], str]:
-        """Send a request under a new id and wait; the responses, and which servers did not answer, if any, in words."""
+        """Send a request under a new id and wait; the responses, and if there should be more, why there are not."""
         request_id = short_id()
         gathering = self._gatherings[request_id] = Gathering()
         try:
+            self._check()
             send(request_id)
-            complete = await gathering.all(count, timeout)
+            async with asyncio.timeout(timeout):
+                await gathering.all(count)
+        except TimeoutError:
+            return gathering.responses, f"{gathering.missing} did not answer within {timeout} s."
+        except ConnectionError as error:
+            return gathering.responses, f"The other servers cannot be asked: {brief(str(error))}."
         finally:
             del self._gatherings[request_id]
-        return gathering.responses, "" if complete else gathering.missing
+        return gathering.responses, ""
 
     def came(self, request_id: str, response: Any, sender: str | None = None) -> None:
         """A response, and the id of the server that sends it if it says so; one that nobody waits for is ignored."""
@@ -102,6 +101,10 @@ class Waiting:
         self, send: Callable[[str], None], count: Callable[[], Awaitable[int]], answers: RemoteAnswers
     ) -> Callable[[], None]:
         """Send a request for acknowledgements under a new id; what is returned ends the waiting."""
+        try:
+            self._check()
+        except ConnectionError:
+            return lambda: None  # nobody knows how many there are: the time will run out
         request_id = short_id()
         self._asks[request_id] = answers, set()
         send(request_id)

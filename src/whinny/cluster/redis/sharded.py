@@ -6,11 +6,10 @@ not reach it.
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import math
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -38,8 +37,6 @@ from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
 
 if TYPE_CHECKING:
     from whinny.cluster.adapter import RemoteAnswers
-
-log = logging.getLogger("whinny.cluster")
 
 SubscriptionMode = Literal["static", "dynamic", "dynamic-private"]
 
@@ -98,7 +95,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         self.uid = secrets.token_hex(8)
         self._link = link
         self._settings = settings
-        self._waiting = Waiting()
+        self._waiting = Waiting(link.check)
         self._lately = _LatelyJoined(link)
 
     def bind(self, host: AdapterHost) -> None:
@@ -194,14 +191,14 @@ class ShardedAdapter(MemoryAdapter[Any]):
     async def fetch_sockets(self, selection: Selection, timeout: float | None) -> list[Any]:
         """The members of the other servers. Raises ClusterTimeout."""
         seconds = self._settings.request_timeout if timeout is None else timeout
-        answers, missing = await self._waiting.gather(
+        answers, why = await self._waiting.gather(
             lambda id_: self._send_all(Kind.FETCH_SOCKETS, opts=whom(selection), requestId=id_),
             self.server_count,
             seconds,
         )
         found = [socket for sockets in answers for socket in sockets]
-        if missing:
-            raise ClusterTimeout(f"{missing} did not say within {seconds} s which sockets they have.", found)
+        if why:
+            raise ClusterTimeout(why, found)
         return found
 
     def server_side_emit(self, data: list[Any]) -> None:
@@ -211,11 +208,11 @@ class ShardedAdapter(MemoryAdapter[Any]):
     async def server_side_emit_with_ack(self, data: list[Any], timeout: float | None) -> list[Any]:
         """Ask the other servers. Raises AckTimeout."""
         seconds = self._settings.request_timeout if timeout is None else timeout
-        answers, missing = await self._waiting.gather(
+        answers, why = await self._waiting.gather(
             lambda id_: self._send_all(Kind.SERVER_SIDE_EMIT, packet=data, requestId=id_), self.server_count, seconds
         )
-        if missing:
-            raise AckTimeout(f"{missing} did not acknowledge within {seconds} s.", answers)
+        if why:
+            raise AckTimeout(why, answers)
         return answers
 
     async def server_count(self) -> int:
@@ -293,44 +290,30 @@ class ShardedAdapter(MemoryAdapter[Any]):
 class _LatelyJoined:
     """Rooms into which the other servers were told to let members, and whose channels they may not hear yet.
 
-    What is sent to such a room goes to all servers. A room is let go of when Redis has had the message for a while,
-    which may be long after it was published.
+    What is sent to such a room goes to all servers, until Redis has had the message for a while, which may be long
+    after it was published.
     """
 
-    __slots__ = ("_link", "_new", "_old", "_task")
+    __slots__ = ("_link", "_rooms")
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._new: set[str] = set()
-        self._old: set[str] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._rooms: dict[str, tuple[int, float]] = {}  # the number of the message, and until when if that is known
 
     def add(self, rooms: Iterable[str]) -> None:
         """A message was published that lets members into rooms."""
-        self._new.update(rooms)
-        self._look()
+        for known in list(self._rooms):
+            self.has(known)
+        self._rooms.update(dict.fromkeys(rooms, (self._link.taken, math.inf)))
 
     def has(self, room: str) -> bool:
-        """Whether the room is one of them."""
-        if not self._new and not self._old:
+        """Whether the room is one of them; one that is not any more is forgotten."""
+        if room not in self._rooms:
             return False
-        self._look()  # which may not have been possible before the server was started
-        return room in self._new or room in self._old
-
-    def _look(self) -> None:
-        if self._new and self._task is None:
-            with suppress(RuntimeError):  # there is no loop yet
-                loop = asyncio.get_running_loop()
-                self._task = loop.create_task(self._let_go())
-                self._task.add_done_callback(self._done)
-
-    async def _let_go(self) -> None:
-        while self._new:
-            self._old, self._new = self._new, set()
-            with suppress(ConnectionError):  # the message is lost, then
-                await self._link.ask("PING")  # which is answered when Redis has the message
-            await asyncio.sleep(LATELY)
-
-    def _done(self, _: asyncio.Task[None]) -> None:
-        self._task = None
-        self._old.clear()
+        number, end = self._rooms[room]
+        if end == math.inf and self._link.settled >= number:
+            self._rooms[room] = number, time.monotonic() + LATELY
+        elif end <= time.monotonic():
+            del self._rooms[room]
+            return False
+        return True
