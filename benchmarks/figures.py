@@ -94,12 +94,12 @@ def _ratio(measurement: str, server: str, peer: str, figure: str = CPU) -> Calla
     )
 
 
-def _publishing(kind: str) -> Callable[[Medians], float | None]:
+def _publishing(kind: str, adapter: str = "classic") -> Callable[[Medians], float | None]:
     """What sending to the others costs, to Node: a broadcast, less the same one where there are no others."""
 
     def measure(medians: Medians) -> float | None:
         whinny, node = (
-            difference(medians.of(f"{kind}-classic", server, CPU), medians.of(f"{kind}-alone", server, CPU))
+            difference(medians.of(f"{kind}-{adapter}", server, CPU), medians.of(f"{kind}-alone", server, CPU))
             for server in ("whinny", "node")
         )
         return ratio(whinny, node)
@@ -145,6 +145,8 @@ TARGETS: Final = (
     Target("100 clients stalled: the others' p99, to that without them", 2.0, _stalled_latency("stalled-0")),
     Target("a broadcast sent to the others every 2 ms, to Node", 1.0, _publishing("vacant")),
     Target("the same, 64 at a time", 1.0, _publishing("burst")),
+    Target("the same, sharded, every 2 ms", 1.0, _publishing("vacant", "sharded")),
+    Target("the same, sharded, 64 at a time", 1.0, _publishing("burst", "sharded")),
     Target("delivery from another server, to that of an own broadcast", 1.15, _delivery_of_another),
     Target(
         "deliveries from another server that are lost", 0, lambda medians: medians.most("to-others", "whinny", "lost")
