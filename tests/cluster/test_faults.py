@@ -406,15 +406,20 @@ async def test_a_server_that_starts_while_redis_is_down(
             await one.client.receive("hello")
 
 
-async def test_a_server_that_starts_while_redis_is_paused(redis: RedisServer) -> None:
+async def test_a_server_that_starts_while_redis_is_paused(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """It does so in about two seconds; why there is no answer is told when it is known."""
     redis.pause()
     began = time.monotonic()
     one = One(adapter_of("classic", redis.url))
     async with serve(one):
         assert 1.5 < time.monotonic() - began < 2.5
         assert one.state == "degraded"
+        await until(lambda: lines(caplog, "still cut off"))
         redis.resume()
         await until(lambda: one.is_ready)
+    assert lines(caplog, "still cut off") == [
+        "This server is still cut off from the others of its cluster: Redis did not answer within 3.0 s"
+    ]
 
 
 def test_a_server_in_a_second_event_loop(redis: RedisServer) -> None:

@@ -54,6 +54,7 @@ class Link:
         self._ready: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = ""  # the state that the log knows
+        self._is_explained = True  # and whether it knows why
         self._ends = False
         self.returned: Callable[[], None] | None = None
         """Called when the link was degraded and is ready."""
@@ -82,6 +83,7 @@ class Link:
                 await self._ready.wait()
         if not self._ready.is_set():
             self._tell("degraded", "Redis has not answered yet")
+            self._is_explained = False
 
     async def close(self) -> None:
         """Send what waits, if Redis takes it at once, and let go of the connections."""
@@ -146,7 +148,10 @@ class Link:
                 began = time.monotonic()
                 why = await connection.closed
             except (RedisError, OSError, TimeoutError) as error:
-                why = str(error) or type(error).__name__
+                said = (
+                    f"Redis did not answer within {PATIENCE} s" if type(error) is TimeoutError else type(error).__name__
+                )
+                why = str(error) or said
             except Exception as error:
                 if self._told != "degraded":
                     log_error(log, "The connection to Redis failed in a way that is not known", error=error)
@@ -172,7 +177,10 @@ class Link:
                 self._tell("ready", "")
 
     def _tell(self, state: str, why: str) -> None:
+        is_explained, self._is_explained = self._is_explained, True
         if state == self._told:
+            if not is_explained:
+                log.warning("This server is still cut off from the others of its cluster: %s", why)
             return
         was, self._told = self._told, state
         if state == "degraded":
