@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -20,6 +22,9 @@ from whinny import (
     event_name,
 )
 from whinny.websocket.response import AnyResponse
+
+if "UNLOADABLE" in os.environ and multiprocessing.parent_process() is not None:
+    raise RuntimeError("no database")
 
 WEBSOCKET = ServerOptions(transports=["websocket"])
 REDIS = RedisAdapter(os.environ.get("REDIS", "redis://127.0.0.1:1"))
@@ -57,6 +62,18 @@ class Failing(Controller):
     broken = dependency(Broken)
 
 
+class Database:
+    """Away while there is a file."""
+
+    def boot(self) -> None:
+        if Path(os.environ["DOWN"]).exists():
+            raise RuntimeError("no database")
+
+
+class Dependent(Controller):
+    database = dependency(Database)
+
+
 class Alone(SocketIOController):
     options = WEBSOCKET
 
@@ -69,5 +86,6 @@ app = attached(Controller)
 polling = attached(Polling)
 alone = attached(Alone)
 failing = attached(Failing)
+dependent = attached(Dependent)
 mounted = Starlette(routes=[Mount("/live", app=polling)])
 without = Starlette()

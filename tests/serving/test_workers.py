@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import pytest
 
 from docs.clients import Node
 from support.redis import redis_server
-from support.servers import TESTS, environment, serve
+from support.servers import TESTS, ServerProcess, command, environment, free_port, serve
 from whinny.errors import ConfigurationError
 from whinny.serving import run
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from docs.clients import Client
     from support.redis import RedisServer
-    from support.servers import ServerProcess
 
 READY = "ready: this server is in its cluster"
 
@@ -49,16 +48,16 @@ def node(node_process: Node) -> Iterator[Node]:
 
 
 @contextmanager
-def workers(redis: RedisServer, count: int) -> Iterator[ServerProcess]:
-    with serve("apps.workers:app", env={"REDIS": redis.url}, args=["--workers", str(count)]) as server:
+def workers(redis: RedisServer, count: int, app: str = "app", **env: str) -> Iterator[ServerProcess]:
+    with serve(f"apps.workers:{app}", env={"REDIS": redis.url, **env}, args=["--workers", str(count)]) as server:
         wait_for_workers(server, count)
         yield server
 
 
-def wait_for_workers(server: ServerProcess, count: int, within: float = 20) -> None:
+def wait_for_workers(server: ServerProcess, count: int, words: str = READY, within: float = 20) -> None:
     """Wait until so many have started, since the server has."""
     end = time.monotonic() + within
-    while server.log.count(READY) < count:
+    while server.log.count(words) < count:
         assert time.monotonic() < end, server.log
         time.sleep(0.01)
 
@@ -158,6 +157,36 @@ def test_a_worker_that_dies_is_started_again(redis: RedisServer, node: Node) -> 
             assert client.heard(1) == [["told", "hello"]]
 
 
+def test_a_worker_that_cannot_start_again_ends_no_other(redis: RedisServer, node: Node, tmp_path: Path) -> None:
+    """It is tried again, after pauses that grow, until it can; the others serve all the while."""
+    started = "Application startup complete."
+    down = tmp_path / "down"
+    with workers(redis, 3, "dependent", DOWN=str(down)) as server:
+        wait_for_workers(server, 3, started)
+        clients = clients_of_all(node, server, 3)
+        dead, *living = clients
+        down.touch()
+        os.kill(dead, signal.SIGKILL)
+        server.wait_for("failed to start, the next try is in 1.0 s")
+        assert server.log.count("the next try is in 0.5 s") == 1
+        assert worker(join(node, server)) in living
+        down.unlink()
+        wait_for_workers(server, 4, started)
+        again = clients_of_all(node, server, 3)
+        assert set(living) < set(again)
+        assert [worker(client) for pid in living for client in clients[pid]] == [
+            pid for pid in living for _ in clients[pid]
+        ]
+        down.touch()
+        os.kill(living[0], signal.SIGKILL)
+        wait_for_workers(server, 3, "failed to start")
+        assert server.log.count("the next try is in 0.5 s") == 2  # as that one has served
+        assert server.process is not None
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+        assert not any(map(is_alive, again))
+
+
 def refused(app: str, *args: str, env: dict[str, str] | None = None) -> str:
     """What `whinny` says that does not start."""
     argv = [sys.executable, "-m", "whinny.cli", *args, app, "--host", "127.0.0.1"]
@@ -203,12 +232,46 @@ def test_the_port_of_workers_is_taken(redis: RedisServer) -> None:
             assert "address already in use" in said.lower()
 
 
-def test_workers_that_cannot_start(redis: RedisServer) -> None:
+def test_two_commands_at_once(redis: RedisServer, node: Node) -> None:
+    """One serves the port with its workers, the other ends and says why: as when it had come later."""
+    port = free_port()
+    argv = command("whinny", "apps.workers:app", port, ["--workers", "2"])
+    env = environment({"REDIS": redis.url})
+    with ExitStack() as stack:
+        both = [ServerProcess(port, argv, env) for _ in range(2)]
+        for server in both:
+            stack.callback(server.output.close)
+            stack.callback(server.stop)
+            server.launch()
+        loser = first_to_end(both)
+        (winner,) = (server for server in both if server is not loser)
+        assert loser.process is not None
+        assert loser.process.returncode == 3
+        assert "address already in use" in loser.log.lower()
+        assert "Started server process" not in loser.log
+        wait_for_workers(winner, 2)
+        clients = clients_of_all(node, winner, 2)
+        assert {client.ask("which process")["data"][1] for group in clients.values() for client in group} == {
+            winner.pid
+        }
+
+
+def first_to_end(servers: list[ServerProcess], within: float = 20) -> ServerProcess:
+    end = time.monotonic() + within
+    while True:
+        for server in servers:
+            if server.process is not None and server.process.poll() is not None:
+                return server
+        assert time.monotonic() < end, [server.log for server in servers]
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("app", "env"), [("failing", {}), ("app", {"UNLOADABLE": "1"})], ids=["boot", "import"])
+def test_workers_that_cannot_start(app: str, env: dict[str, str], redis: RedisServer) -> None:
     """The command ends as with one worker, and the log says why; it does not try for ever."""
-    argv = [sys.executable, "-m", "whinny.cli", "run", "apps.workers:failing", "--workers", "2", "--port", "0"]
-    done = subprocess.run(
-        argv, cwd=TESTS, env=environment({"REDIS": redis.url}), capture_output=True, text=True, timeout=40, check=False
-    )
+    argv = [sys.executable, "-m", "whinny.cli", "run", f"apps.workers:{app}", "--workers", "2", "--port", "0"]
+    env = environment({"REDIS": redis.url, **env})
+    done = subprocess.run(argv, cwd=TESTS, env=env, capture_output=True, text=True, timeout=40, check=False)
     assert done.returncode == 3
     assert "RuntimeError: no database" in done.stderr
 

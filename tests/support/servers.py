@@ -77,8 +77,8 @@ class ServerProcess:
     def log(self) -> str:
         return os.pread(self.output.fileno(), 10_000_000, 0).decode(errors="replace")
 
-    def start(self, timeout: float = 20) -> None:
-        """Start the process and wait until its port answers; the same port each time."""
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the process, and wait for nothing."""
         self.process = subprocess.Popen(
             self.argv,
             cwd=TESTS,
@@ -87,9 +87,14 @@ class ServerProcess:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # so that workers can be stopped with it
         )
+        return self.process
+
+    def start(self, timeout: float = 20) -> None:
+        """Start the process and wait until its port answers; the same port each time."""
+        process = self.launch()
         end = time.monotonic() + timeout
         while True:
-            if self.process.poll() is not None:
+            if process.poll() is not None:
                 raise RuntimeError(f"the server ended at start-up:\n{self.log}")
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

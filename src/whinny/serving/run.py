@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from whinny.errors import ConfigurationError
 from whinny.serving.asgi import SocketIOApp
-from whinny.serving.workers import check_workers, run_workers
 
 if TYPE_CHECKING:
     from whinny.serving.types import ASGIApp
@@ -68,6 +67,7 @@ def serve(
         import uvicorn
 
         from whinny.serving.uvicorn import WebSocketProtocol
+        from whinny.serving.workers import check_workers, run_workers
     except ImportError:
         raise ConfigurationError('Serving needs uvicorn and websockets: pip install "whinny[standard]".') from None
     # With reload, only the process that uvicorn starts loads the app; its limit is then kept on receipt.
