@@ -167,20 +167,21 @@ class Proxy:
         self._refuses = self._is_hole = False
         self._flows.set()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._carry(reader, writer))  # asyncio's own one complains when it is cancelled
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         if self._refuses:
             writer.transport.abort()
             return
         hole = -1 if self._is_hole else self._hole
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             back_reader, back = await asyncio.open_connection("127.0.0.1", self._to)
         except OSError:
             writer.transport.abort()
-            self._tasks.discard(task)
             return
         both = {writer, back}
         self._writers |= both
@@ -188,7 +189,6 @@ class Proxy:
             await asyncio.gather(self._pump(reader, back, hole), self._pump(back_reader, writer, hole))
         finally:
             self._writers -= both
-            self._tasks.discard(task)
             for each in both:
                 each.transport.abort()
 
