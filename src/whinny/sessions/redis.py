@@ -202,6 +202,9 @@ class _Pool(BlockingConnectionPool):
 
 
 def _pool(url: str) -> _Pool:
+    scheme = re.match("[a-z]+://", url, re.IGNORECASE)
+    if scheme is None:
+        raise _needs_redis(url)
     try:
         pool = _Pool.from_url(
             url,
@@ -213,9 +216,6 @@ def _pool(url: str) -> _Pool:
         )
         pool.connection_class(**pool.connection_kwargs)  # which knows the options, and does not connect
     except Exception:  # of many kinds; the text may show a part of a password
-        scheme = re.match("([a-z]+)://", url, re.IGNORECASE)
-        if scheme is None:
-            raise _needs_redis(url) from None
         raise ConfigurationError(
             f"Sessions cannot be kept at the URL {scheme[0]}…: give one like redis://:password@host:6379/0, with no "
             "options but those of redis-py."
@@ -223,7 +223,7 @@ def _pool(url: str) -> _Pool:
     return pool
 
 
-def _needs_redis(given: object) -> ConfigurationError:
+def _needs_redis(given: object) -> ConfigurationError:  # it may be a password: it is not shown
     return ConfigurationError(
         f"RedisStore needs a URL like redis://:password@host:6379/0, or a redis.asyncio.Redis, not {type(given)}."
     )

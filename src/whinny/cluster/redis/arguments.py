@@ -20,7 +20,7 @@ def client_of(url_or_client: object, kind: type[C], where: str, patience: float 
     """A client of this kind; one of a URL waits `patience` seconds for Redis, unless the URL says otherwise."""
     if isinstance(url_or_client, kind):
         return url_or_client
-    scheme = re.match("([a-z]+)://", url_or_client, re.IGNORECASE) if isinstance(url_or_client, str) else None
+    scheme = re.match("[a-z]+://", url_or_client, re.IGNORECASE) if isinstance(url_or_client, str) else None
     if scheme is None:  # it may be a password: it is not shown
         raise ConfigurationError(
             f"{where} needs a URL like redis://host:6379/0, or a {kind.__module__.removesuffix('.client')}.Redis, not "
