@@ -14,6 +14,8 @@ from whinny.websocket import WsServer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from redis.asyncio import Redis
+
     from whinny.cluster import ClusterAdapter
     from whinny.serving import SocketIOApp
 
@@ -28,8 +30,8 @@ async def until(condition: Callable[[], object], seconds: float = 15) -> None:
         await asyncio.sleep(0.01)
 
 
-def adapter_of(kind: str, url: str, **options: Any) -> ClusterAdapter:
-    return RedisAdapter(url, **options) if kind == "classic" else ShardedRedisAdapter(url, **options)
+def adapter_of(kind: str, redis: str | Redis, **options: Any) -> ClusterAdapter:
+    return RedisAdapter(redis, **options) if kind == "classic" else ShardedRedisAdapter(redis, **options)
 
 
 class One:
@@ -67,9 +69,9 @@ async def serve(*servers: One) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def pair(kind: str, urls: tuple[str, str], **options: Any) -> AsyncIterator[tuple[One, One]]:
-    """Two servers that know of each other."""
-    one, other = (One(adapter_of(kind, url, **options)) for url in urls)
+async def pair(kind: str, ways: tuple[str | Redis, str | Redis], **options: Any) -> AsyncIterator[tuple[One, One]]:
+    """Two servers that know of each other, by URLs or clients."""
+    one, other = (One(adapter_of(kind, way, **options)) for way in ways)
     async with serve(one, other):
         await until(lambda: one.is_ready and other.is_ready)
         yield one, other
