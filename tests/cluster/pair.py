@@ -14,6 +14,8 @@ from whinny.websocket import WsServer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from redis.asyncio import Redis
+
     from whinny.cluster import ClusterAdapter
     from whinny.serving import SocketIOApp
 
@@ -28,8 +30,8 @@ async def until(condition: Callable[[], object], seconds: float = 15) -> None:
         await asyncio.sleep(0.01)
 
 
-def adapter_of(kind: str, url: str, **options: Any) -> ClusterAdapter:
-    return RedisAdapter(url, **options) if kind == "classic" else ShardedRedisAdapter(url, **options)
+def adapter_of(kind: str, redis: str | Redis, **options: Any) -> ClusterAdapter:
+    return RedisAdapter(redis, **options) if kind == "classic" else ShardedRedisAdapter(redis, **options)
 
 
 class One:
@@ -67,9 +69,9 @@ async def serve(*servers: One) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def pair(kind: str, urls: tuple[str, str], **options: Any) -> AsyncIterator[tuple[One, One]]:
-    """Two servers that know of each other."""
-    one, other = (One(adapter_of(kind, url, **options)) for url in urls)
+async def pair(kind: str, ways: tuple[str | Redis, str | Redis], **options: Any) -> AsyncIterator[tuple[One, One]]:
+    """Two servers that know of each other, by URLs or clients."""
+    one, other = (One(adapter_of(kind, way, **options)) for way in ways)
     async with serve(one, other):
         await until(lambda: one.is_ready and other.is_ready)
         yield one, other
@@ -167,20 +169,21 @@ class Proxy:
         self._refuses = self._is_hole = False
         self._flows.set()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._carry(reader, writer))  # asyncio's own one complains when it is cancelled
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         if self._refuses:
             writer.transport.abort()
             return
         hole = -1 if self._is_hole else self._hole
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             back_reader, back = await asyncio.open_connection("127.0.0.1", self._to)
         except OSError:
             writer.transport.abort()
-            self._tasks.discard(task)
             return
         both = {writer, back}
         self._writers |= both
@@ -188,7 +191,6 @@ class Proxy:
             await asyncio.gather(self._pump(reader, back, hole), self._pump(back_reader, writer, hole))
         finally:
             self._writers -= both
-            self._tasks.discard(task)
             for each in both:
                 each.transport.abort()
 

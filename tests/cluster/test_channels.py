@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from cluster.clusters import CLASSIC, FROM_NODE, ON_WHINNY, SHARDED, TO_NODE, WI
 from cluster.members import Whom, answers, sorted_answers
 from whinny import (
     AckTimeout,
+    AsyncRedisEmitter,
     ClusterTimeout,
     ConfigurationError,
     RedisAdapter,
@@ -115,12 +117,15 @@ async def test_an_emitter_with_another_key_reaches_nobody(cluster_of: Callable[.
     [
         (RedisAdapter, {"key": ""}),
         (RedisAdapter, {"key": 5}),
+        (RedisAdapter, {"key": "a\ud800"}),
+        (RedisAdapter, {"specific_response_channel": "no"}),
         (RedisAdapter, {"request_timeout": 0}),
         (RedisAdapter, {"request_timeout": "5"}),
         (RedisAdapter, {"request_timeout": math.nan}),
         (RedisAdapter, {"max_buffer": 0}),
         (RedisAdapter, {"max_buffer": None}),
         (ShardedRedisAdapter, {"channel_prefix": ""}),
+        (ShardedRedisAdapter, {"channel_prefix": "\udfffa"}),
         (ShardedRedisAdapter, {"subscription_mode": "some"}),
         (ShardedRedisAdapter, {"request_timeout": -1}),
         (ShardedRedisAdapter, {"request_timeout": True}),
@@ -131,6 +136,28 @@ def test_wrong_options(adapter: type[Any], wrong: dict[str, Any]) -> None:
     """The error names the adapter and what is wrong."""
     with pytest.raises(ConfigurationError, match=f"{adapter.__name__} .*{next(iter(wrong))}|subscription modes"):
         adapter("redis://localhost", **wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("redis://:pass-word@localhost?foo=pass-word", "URL redis://…"),
+        ("redis://:pass-word@localhost?protocol=9", "URL redis://…"),
+        ("redis://:pass-word@localhost:port", "URL redis://…"),
+        ("rediss://:pass-word@localhost?ssl_cert_reqs=pass-word", "URL rediss://…"),
+        ("http://:pass-word@localhost", "URL http://…"),
+        ("pass-word@localhost", "<class 'str'>"),
+        ("redis:pass-word@localhost", "<class 'str'>"),
+        (b"redis://:pass-word@localhost", "<class 'bytes'>"),
+        (None, "<class 'NoneType'>"),
+    ],
+)
+@pytest.mark.parametrize("what", [RedisAdapter, ShardedRedisAdapter, RedisEmitter, AsyncRedisEmitter])
+def test_what_is_no_way_to_redis(what: type[Any], given: object, words: str) -> None:
+    """Is refused at once, also where redis-py would notice only when it connects; a password is not shown."""
+    with pytest.raises(ConfigurationError, match=f"{what.__name__} .*{re.escape(words)}") as refused:
+        what(given)
+    assert "pass-word" not in str(refused.value)
 
 
 def test_a_namespace_that_would_share_a_channel_with_a_room() -> None:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from cluster.clusters import WITH_NODE
 from cluster.members import ALL, Whom
+from cluster.pair import until
 from whinny import AsyncRedisEmitter, ConfigurationError, EncodeError, RedisEmitter, WebsocketResponse
 from whinny.cluster.redis import emitter as emitter_module
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from cluster.clusters import Cluster
+    from support.redis import RedisServer
 
 pytestmark = pytest.mark.anyio
 
@@ -197,6 +199,29 @@ async def test_clients_that_are_given_stay_open(cluster: Cluster) -> None:
     await given_async.aclose()
 
 
+async def test_whoever_is_closed_closes_the_connection_of_all(redis: RedisServer) -> None:
+    """An emitter and the choices made of it have one; of a client that was given nobody closes it."""
+    given, given_async = (each.from_url(redis.url, client_name="given") for each in (Redis, AsyncRedis))
+    asking: Redis = Redis.from_url(redis.url)
+
+    def names() -> list[str]:
+        return sorted(each["name"] for each in asking.client_list() if each["name"])
+
+    with RedisEmitter(f"{redis.url}?client_name=a").of("/chat").to("r").volatile as choice:
+        async with AsyncRedisEmitter(f"{redis.url}?client_name=b").of("/chat") as choice_async:
+            with RedisEmitter(given).of("/chat") as choice_given:
+                async with AsyncRedisEmitter(given_async).of("/chat") as choice_given_async:
+                    choice.emit("hello")
+                    choice_given.emit("hello")
+                    await choice_async.emit("hello")
+                    await choice_given_async.emit("hello")
+                    assert names() == ["a", "b", "given", "given"]
+    await until(lambda: names() == ["given", "given"])
+    given.close()
+    asking.close()
+    await given_async.aclose()
+
+
 async def test_an_emitter_says_what_is_wrong(cluster: Cluster) -> None:
     """Values that cannot be sent, reserved names and wrong namespaces: nothing is published."""
     await cluster.one_each()
@@ -210,14 +235,17 @@ async def test_an_emitter_says_what_is_wrong(cluster: Cluster) -> None:
                 emitter.emit(reserved)
         with pytest.raises(ValueError, match="reserved"):
             emitter.server_side_emit("connection")
-        with pytest.raises(ConfigurationError):
-            emitter.of("a,b")
+        for wrong in ("a,b", "a\ud800", None, 5):
+            with pytest.raises(ConfigurationError, match=r"namespace .* is wrong"):
+                emitter.of(wrong)  # type: ignore[arg-type]
         emitter.to("r").of("chat").emit("another namespace, without the rooms of the first")
         emitter.emit("right", WebsocketResponse({"ü": 1}))
         assert await cluster.heard(WhinnyEmitter(emitter)) == [[["right", {"status": "ok", "data": {"ü": 1}}]]] * 3
     assert [await server.told() for server in cluster.servers] == [[]] * 3
     with pytest.raises(ConfigurationError):
         RedisEmitter(cluster.redis_url, key="")
+    with pytest.raises(ConfigurationError):
+        RedisEmitter(cluster.redis_url, namespace=5)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError):
         RedisEmitter("http://localhost")
     with pytest.raises(ConfigurationError):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import secrets
 import signal
 import subprocess
 import sys
+import weakref
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from cluster.pair import Proxy, until
@@ -36,7 +39,7 @@ from whinny.testing import TestClient
 from whinny.websocket import WsServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -305,6 +308,66 @@ async def test_sessions_that_ended_while_redis_was_away(
                 assert await ends(socket) == {"io server disconnect"}
                 assert (await data_of(stays, "me"))["user"] == "Ada"
                 assert stays.connected
+
+
+class Hearing:
+    """What an observer of a store hears."""
+
+    def __init__(self, store: Store) -> None:
+        self.ended: list[str] = []
+        self.unsure = 0
+        store.observers.add(self)
+
+    def sessions_ended(self, ids: Sequence[str]) -> None:
+        self.ended += ids
+
+    def session_replaced(self, old: str, new: str) -> None:
+        raise AssertionError
+
+    def sessions_unsure(self) -> None:
+        self.unsure += 1
+
+
+async def test_a_client_without_limits_hears_again(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though its connections, and those that it opened while it was cut off, lead nowhere for good."""
+    for limit in ("QUIET", "AGAIN", "PATIENCE"):
+        monkeypatch.setattr(redis_announcements, limit, 0.2)
+    limits: dict[str, Any] = {"socket_timeout": None, "socket_connect_timeout": None}
+    async with (
+        Proxy(redis.port) as proxy,
+        Redis.from_url(proxy.url, **limits) as client,
+        Redis.from_url(redis.url) as other,
+    ):
+        store = RedisStore(client, prefix="limitless:")
+        hearing = Hearing(store)
+        await store.boot()
+        await until(lambda: proxy.accepted == 2)
+        proxy.swallow()
+        await until(lambda: "not heard of, for now" in caplog.text)
+        await until(lambda: proxy.accepted > 2)
+        proxy.flow()
+        await until(lambda: hearing.unsure)
+        await other.publish("limitless:ended", b'["x","ended",["a"]]')
+        await until(lambda: hearing.ended == ["a"])
+        await store.close()
+
+
+async def test_a_store_that_was_closed_has_no_timers(redis: RedisServer) -> None:
+    """Nothing holds it any more, also when it has just heard that a session goes on under another id."""
+    store = RedisStore(redis.url, prefix="timers:")
+    hearing = Hearing(store)
+    await store.boot()
+    with SyncRedis.from_url(redis.url) as other:
+        await until(lambda: other.publish("timers:ended", b'["x","moved",["a","b"]]'))
+        other.publish("timers:ended", b'["x","ended",["c"]]')
+    await until(lambda: hearing.ended == ["c"])
+    await store.close()
+    gone = weakref.ref(store)
+    del store
+    gc.collect()
+    assert gone() is None
 
 
 async def test_sessions_that_ended_while_a_server_was_cut_off(

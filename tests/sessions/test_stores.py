@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from sqlalchemy import MetaData, StaticPool, create_engine, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -540,10 +542,21 @@ async def test_a_url_names_a_store(tmp_path: Path, redis: RedisServer, postgres:
         ("postgresql://user:pass-word@host/db?timeout=soon", "URL postgresql:"),
         ("redis://:pass-word@host:port/0", "URL redis:"),
         ("redis://:pass-word@host:99999999/0", "URL redis:"),
+        ("redis://:pass-word@host?foo=pass-word", "URL redis://…"),
+        ("rediss://:pass-word@host?ssl_cert_reqs=pass-word", "URL rediss://…"),
+        ("redis:pass-word@host", "redis://.*<class 'str'>"),
     ],
 )
 def test_a_url_that_names_no_store_is_refused(url: str, words: str) -> None:
     """The error names what is wrong, and not the password."""
     with pytest.raises(ConfigurationError, match=words) as refused:
         store_from_url(url)
+    assert "pass-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize("given", ["pass-word@host", b"redis://:pass-word@host", SyncRedis(password="pass-word"), None])
+def test_what_is_no_way_to_redis_is_refused(given: Any) -> None:
+    """Of what may be a password, the type is all that is shown."""
+    with pytest.raises(ConfigurationError, match="RedisStore needs a URL .*" + re.escape(str(type(given)))) as refused:
+        RedisStore(given)
     assert "pass-word" not in str(refused.value)

@@ -73,8 +73,8 @@ class RedisStore(Store):
     store that was booted listens: what a logout does to sockets it does on all servers, whoever has done it.
 
     A session that is regenerated moves from one key to another in one step, for which a Redis Cluster must have both
-    keys on the same node: there the prefix needs a hash tag, `prefix="{sessions}:"`. Raises ConfigurationError for a
-    URL that is none.
+    keys on the same node: there the prefix needs a hash tag, `prefix="{sessions}:"`. Raises ConfigurationError for what
+    is neither a client nor a URL of Redis.
     """
 
     announces = True
@@ -84,8 +84,10 @@ class RedisStore(Store):
         if isinstance(url_or_client, str):
             self._pool = _pool(url_or_client)
             self._redis = Redis.from_pool(self._pool)
-        else:
+        elif isinstance(url_or_client, Redis):
             self._redis = url_or_client
+        else:
+            raise _needs_redis(url_or_client)
         self._prefix = prefix
         self._write = self._redis.register_script(_WRITE)
         self._touch = self._redis.register_script(_TOUCH)
@@ -200,8 +202,11 @@ class _Pool(BlockingConnectionPool):
 
 
 def _pool(url: str) -> _Pool:
+    scheme = re.match("[a-z]+://", url, re.IGNORECASE)
+    if scheme is None:
+        raise _needs_redis(url)
     try:
-        return _Pool.from_url(
+        pool = _Pool.from_url(
             url,
             max_connections=CONNECTIONS,
             timeout=60,
@@ -209,11 +214,19 @@ def _pool(url: str) -> _Pool:
             socket_connect_timeout=5,
             retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=0.5), 3),
         )
-    except ValueError:  # whose text may show a part of a password
-        scheme = url.partition(":")[0]
+        pool.connection_class(**pool.connection_kwargs)  # which knows the options, and does not connect
+    except Exception:  # of many kinds; the text may show a part of a password
         raise ConfigurationError(
-            f"Sessions cannot be kept at the URL {scheme}:…: give one like redis://:password@host:6379/0."
+            f"Sessions cannot be kept at the URL {scheme[0]}…: give one like redis://:password@host:6379/0, with no "
+            "options but those of redis-py."
         ) from None
+    return pool
+
+
+def _needs_redis(given: object) -> ConfigurationError:  # it may be a password: it is not shown
+    return ConfigurationError(
+        f"RedisStore needs a URL like redis://:password@host:6379/0, or a redis.asyncio.Redis, not {type(given)}."
+    )
 
 
 def _milliseconds(idle: float) -> int:

@@ -26,6 +26,9 @@ log = logging.getLogger("whinny.sessions")
 QUIET: Final = 5.0
 """Seconds without a message after which Redis is asked whether it is still there."""
 
+PATIENCE: Final = 5.0
+"""Seconds that Redis may take to connect and to answer, where the client that was given sets no limit."""
+
 MOVED_WITHIN: Final = 6.0
 """Seconds after which the sockets of a regenerated session's old token go, if nobody has said that they may before."""
 
@@ -39,7 +42,10 @@ FAREWELL: Final = 1.0
 def _of_its_own(redis: Redis) -> Redis:
     """A client with one connection, made as those of this one are: its pool may have none to spare for good."""
     pool = redis.connection_pool
-    return Redis.from_pool(ConnectionPool(pool.connection_class, 1, **pool.connection_kwargs))
+    options = dict(pool.connection_kwargs)
+    for limit in ("socket_connect_timeout", "socket_timeout"):
+        options[limit] = options.get(limit) or PATIENCE  # without one, a Redis that is cut off is awaited for ever
+    return Redis.from_pool(ConnectionPool(pool.connection_class, 1, **options))
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:
@@ -64,6 +70,7 @@ class Announcements:
         self._task: asyncio.Task[None] | None = None
         self._own: Redis | None = None  # what the task listens by
         self._publishing: set[asyncio.Task[None]] = set()
+        self._moving: set[asyncio.TimerHandle] = set()
         store.observers.add(self)
         self._lost = False  # as the log has it
         self._skipped = Sparing(log, f"messages on the channel {escape(channel)} were skipped")
@@ -119,6 +126,8 @@ class Announcements:
             await _end({task})
             await own.aclose()  # the task may have been cancelled in the middle of that
             self._skipped.close()
+        while self._moving:
+            self._moving.pop().cancel()
 
     async def _listen(self, redis: Redis) -> None:
         while True:
@@ -184,7 +193,15 @@ class Announcements:
             if kind == "replaced":
                 self._replace(old, new)
             else:
-                asyncio.get_running_loop().call_later(MOVED_WITHIN, self._replace, old, new)
+                self._replace_later(old, new)
+
+    def _replace_later(self, old: str, new: str) -> None:
+        def replace() -> None:
+            self._moving.discard(timer)
+            self._replace(old, new)
+
+        timer = asyncio.get_running_loop().call_later(MOVED_WITHIN, replace)
+        self._moving.add(timer)
 
     def _replace(self, old: str, new: str) -> None:
         for observer in self._others():

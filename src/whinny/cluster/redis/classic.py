@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from redis.asyncio import Redis
 
 from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
-from whinny.cluster.redis.arguments import MAX_BUFFER, check_bytes, check_seconds, check_text, client_of
+from whinny.cluster.redis.arguments import MAX_BUFFER, check_bool, check_bytes, check_seconds, check_text, client_of
 from whinny.cluster.redis.classic_wire import (
     Asked,
     Channels,
@@ -63,7 +63,9 @@ class RedisAdapter(ClusterAdapter):
         self._redis = client_of(url_or_client, Redis, "RedisAdapter")
         self.key = check_text(key, "RedisAdapter", "key")
         self.request_timeout = check_seconds(request_timeout, "RedisAdapter", "request_timeout")
-        self.specific_response_channel = specific_response_channel
+        self.specific_response_channel = check_bool(
+            specific_response_channel, "RedisAdapter", "specific_response_channel"
+        )
         self._max_buffer = check_bytes(max_buffer, "RedisAdapter", "max_buffer")
 
     def peers(self) -> Peers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable
+from copy import copy
 from typing import Any, Final, Generic, Self, TypeVar
 
 from redis import Redis
@@ -50,15 +51,11 @@ class _Emitting(ABC, Generic[R]):
     def _publish(self, channel: bytes, message: bytes) -> R:
         """Publish it."""
 
-    @abstractmethod
-    def _copy(self) -> Self:
-        """Another one like this, with the same connection."""
-
     def _with(self, **changes: Any) -> Self:
-        copy = self._copy()
-        for name in ("_namespace", "_rooms", "_excluded", "_volatile"):
-            setattr(copy, name, changes.get(name, getattr(self, name)))
-        return copy
+        other = copy(self)  # with the same connection
+        for name, value in changes.items():
+            setattr(other, name, value)
+        return other
 
     # whom
 
@@ -128,8 +125,9 @@ class RedisEmitter(_Emitting[None]):
     """Emits to the clients of a cluster with a `RedisAdapter`, from code that is not async.
 
     `RedisEmitter("redis://localhost:6379").to("news").emit("published", {"id": 1})`: each message is published when the
-    method returns. Threads may share it. Of a URL it makes a client of its own, which `close` closes; one that is
-    given, a redis.Redis, is not closed. `key` is that of the adapter. Raises ConfigurationError for what is wrong.
+    method returns. Threads may share it. Of a URL it makes a client of its own, which `close` closes, of it or of a
+    choice like `emitter.to("news")`: they have it together. One that is given, a redis.Redis, is not closed. `key` is
+    that of the adapter. Raises ConfigurationError for what is wrong.
     """
 
     __slots__ = ("_owns", "_redis")
@@ -138,9 +136,6 @@ class RedisEmitter(_Emitting[None]):
         super().__init__(key, namespace)
         self._owns = isinstance(url_or_client, str)
         self._redis: Redis = client_of(url_or_client, Redis, type(self).__name__, PATIENCE)
-
-    def _copy(self) -> Self:
-        return type(self)(self._redis, key=self._key)
 
     def _publish(self, channel: bytes, message: bytes) -> None:
         self._redis.publish(channel, message)
@@ -161,8 +156,8 @@ class AsyncRedisEmitter(_Emitting[Coroutine[Any, Any, None]]):
     """Emits to the clients of a cluster with a `RedisAdapter`, from async code: `await emitter.emit("hello")`.
 
     Each message is published when it has been awaited, all in one event loop. Of a URL it makes a client of its own,
-    which `close` closes; one that is given, a redis.asyncio.Redis, is not closed. `key` is that of the adapter. Raises
-    ConfigurationError for what is wrong.
+    which `close` closes, of it or of a choice like `emitter.to("news")`: they have it together. One that is given, a
+    redis.asyncio.Redis, is not closed. `key` is that of the adapter. Raises ConfigurationError for what is wrong.
     """
 
     __slots__ = ("_owns", "_redis")
@@ -171,9 +166,6 @@ class AsyncRedisEmitter(_Emitting[Coroutine[Any, Any, None]]):
         super().__init__(key, namespace)
         self._owns = isinstance(url_or_client, str)
         self._redis: AsyncRedis = client_of(url_or_client, AsyncRedis, type(self).__name__, PATIENCE)
-
-    def _copy(self) -> Self:
-        return type(self)(self._redis, key=self._key)
 
     async def _publish(self, channel: bytes, message: bytes) -> None:
         await self._redis.publish(channel, message)
