@@ -32,6 +32,7 @@ FIRST_PAUSE: Final = 0.5
 """Seconds after which a worker that could not start is tried again; each time twice as many."""
 
 LONGEST_PAUSE: Final = 5.0
+"""Seconds between two tries at most."""
 
 GUIDE: Final = 'See "Workers" in docs/many-servers.md.'
 

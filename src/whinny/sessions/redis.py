@@ -72,9 +72,7 @@ class RedisStore(Store):
     Those that are destroyed or regenerated are announced on the channel `<prefix>ended`, by their ids, to which every
     store that was booted listens: what a logout does to sockets it does on all servers, whoever has done it.
 
-    A session that is regenerated moves from one key to another in one step, for which a Redis Cluster must have both
-    keys on the same node: there the prefix needs a hash tag, `prefix="{sessions}:"`. Raises ConfigurationError for what
-    is neither a client nor a URL of Redis.
+    It talks to one Redis, not to a Redis Cluster. Raises ConfigurationError for what is neither a client nor a URL.
     """
 
     announces = True
