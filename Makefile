@@ -9,9 +9,10 @@ demo:
 	@PYTHON=$(PYTHON) scripts/setup demo
 	$(BIN)/whinny run examples.products.app:app --host 127.0.0.1 --port $(PORT)
 
+cluster: PORT := 3002
 cluster:
 	@PYTHON=$(PYTHON) scripts/setup test
-	$(BIN)/python examples/cluster/start.py
+	$(BIN)/python examples/cluster/start.py --port $(PORT)
 
 test:
 	@PYTHON=$(PYTHON) scripts/setup test

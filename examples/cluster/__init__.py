@@ -1,1 +1,1 @@
-"""An example: two Whinny servers and a Node server behind one nginx, in one cluster by Redis."""
+"""An example: two Whinny servers and a Node server behind one nginx, in one cluster through Redis."""

@@ -1,6 +1,6 @@
 """A Whinny server of the cluster: tells clients its name, and everybody what one of its clients says.
 
-`start.py` runs two of them; the Node server in server.mjs does the same.
+`start.py` runs two of them; the Node server in server.mjs does the same for its clients.
 """
 
 import os
@@ -29,7 +29,7 @@ class ClusterController(SocketIOController):
         ctx.socket.emit("server", NAME)
 
     @event_name("say")
-    @validate_payload({"type": "string", "minLength": 1, "maxLength": 200})
+    @validate_payload({"type": "string", "pattern": r"\S", "maxLength": 200})  # not blank
     def say(self, ctx: WebsocketContext, payload: str) -> WebsocketResponse:
         self.ws_server.io.emit("said", {"text": payload, "by": NAME})
         return WebsocketResponse()

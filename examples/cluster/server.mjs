@@ -1,5 +1,6 @@
-// The Node server of the cluster. It does what app.py does.
+// The Node server of the cluster: what app.py does for its clients, it does for its own.
 
+import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
@@ -11,16 +12,21 @@ const subscriber = publisher.duplicate();
 for (const client of [publisher, subscriber]) client.on("error", error => console.error(String(error)));
 await Promise.all([publisher.connect(), subscriber.connect()]);
 
-const io = new Server({ adapter: createAdapter(publisher, subscriber) });
+const http = createServer();
+const io = new Server(http, { adapter: createAdapter(publisher, subscriber) });
+
+const isText = payload => typeof payload === "string" && [...payload].length <= 200 && /\S/.test(payload);
 
 io.on("connection", socket => {
   socket.emit("server", SERVER_NAME);
   socket.on("say", (text, answer) => {
-    if (typeof text === "string" && text.length >= 1 && text.length <= 200) {
-      io.emit("said", { text, by: SERVER_NAME });
-      answer?.({ status: "ok" });
+    if (!isText(text)) {
+      answer?.({ status: "error", error: { code: "VALIDATION_PAYLOAD_ERROR" } });
+      return;
     }
+    io.emit("said", { text, by: SERVER_NAME });
+    answer?.({ status: "ok" });
   });
 });
 
-io.listen(Number(PORT ?? 3001));
+http.listen(Number(PORT ?? 3001), "127.0.0.1");

@@ -1,5 +1,7 @@
 """Starts the cluster: Redis, two Whinny servers, a Node server, and nginx before them. Ctrl-C stops all of it.
 
+A server that ends is left out, as it would be in production; without Redis or nginx nothing goes on.
+
 Run it from anywhere: python examples/cluster/start.py --port 3002
 """
 
@@ -20,6 +22,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGES = ROOT / "node_modules"
 
+SERVERS = ("Whinny 1", "Whinny 2", "Node 3")
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -33,6 +37,25 @@ def program(name: str) -> str:
     if found is None:
         sys.exit(f"The program {name!r} is missing: `make cluster` installs it.")
     return found
+
+
+def a_port(text: str) -> int:
+    """The port that the command line gives."""
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: these are the numbers from 1 to 65535")
+    return int(text)
+
+
+def check_port(port: int) -> None:
+    """End the program if nginx could not listen there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            sys.exit(f"Port {port} is not for every user: choose another with --port")
+        except OSError:
+            sys.exit(f"Port {port} is taken: choose another with --port")
 
 
 class Cluster:
@@ -63,16 +86,20 @@ class Cluster:
                 sys.exit(f"{name} does not answer.")
             time.sleep(0.05)
         self.check()  # somebody else may listen there
-        print(f"{name} listens on port {port}", flush=True)
+        print(f"{name} listens on port {port}, process {self.running[name].pid}", flush=True)
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-    def check(self) -> None:
-        """End the program when one of the processes has ended."""
-        for name, process in self.running.items():
-            if process.poll() is not None:
+    def check(self, dispensable: Sequence[str] = ()) -> None:
+        """End the program when a process has ended; one that the others can do without is only named."""
+        for name, process in list(self.running.items()):
+            if process.poll() is None:
+                continue
+            if name not in dispensable:
                 sys.exit(f"{name} has ended:\n{self.log(name).read_text(errors='replace')[-2000:]}")
+            del self.running[name]
+            print(f"{name} has ended", flush=True)
 
     def stop(self) -> None:
         """End all of them, the last one first."""
@@ -96,7 +123,7 @@ def run(cluster: Cluster, port: int) -> None:
 
     environment = {"REDIS_URL": f"redis://127.0.0.1:{redis_port}"}
     conf = (HERE / "nginx.conf").read_text()
-    for name in ("Whinny 1", "Whinny 2", "Node 3"):
+    for name in SERVERS:
         own = free_port()
         whinny = [sys.executable, "-m", "whinny.cli", "run", "examples.cluster.app:app", "--host", "127.0.0.1"]
         argv = [program("node"), str(HERE / "server.mjs")]
@@ -114,15 +141,16 @@ def run(cluster: Cluster, port: int) -> None:
 
     print(f"Open http://localhost:{port}", flush=True)
     while True:
-        cluster.check()
-        time.sleep(0.5)
+        cluster.check(dispensable=SERVERS)
+        time.sleep(0.2)
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Two Whinny servers and a Node server behind nginx, in one cluster.")
-    parser.add_argument("--port", type=int, default=3002, help="the port of nginx")
+    parser.add_argument("--port", type=a_port, default=3002, help="the port of nginx")
     port = parser.parse_args().port
+    check_port(port)
     for package in ("socket.io", "socket.io-client", "@socket.io/redis-adapter", "redis"):
         if not (PACKAGES / package).is_dir():
             sys.exit(f"The package {package!r} is missing in {PACKAGES}: `make cluster` installs it.")

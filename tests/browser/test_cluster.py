@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -18,7 +21,11 @@ from support.servers import ROOT, environment, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from docs.clients import Client
+
 SERVERS = {"Whinny 1", "Whinny 2", "Node 3"}
+
+START = [sys.executable, str(ROOT / "examples" / "cluster" / "start.py")]
 
 
 class Cluster:
@@ -27,7 +34,7 @@ class Cluster:
     def __init__(self) -> None:
         self.port = free_port()
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "examples" / "cluster" / "start.py"), "--port", str(self.port)],
+            [*START, "--port", str(self.port)],
             cwd="/",
             env=environment(),
             stdout=subprocess.PIPE,
@@ -47,6 +54,16 @@ class Cluster:
     @property
     def url(self) -> str:
         return f"http://localhost:{self.port}"
+
+    def next_line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes, as the command names them."""
+        found = re.findall(r"^(.+) listens on port \d+, process (\d+)$", "\n".join(self.said), re.M)
+        return {name: int(pid) for name, pid in found}
 
     def children(self) -> list[int]:
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as file:
@@ -74,47 +91,119 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+@pytest.fixture
+def node() -> Iterator[Node]:
+    node = Node()
+    yield node
+    node.stop()
+
+
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
 def test_the_whole_cluster_stops(sig: signal.Signals, cluster: Cluster) -> None:
     """One signal ends every process, in order."""
-    assert [line.partition(" listens")[0] for line in cluster.said[:-1]] == [
-        "Redis",
-        "Whinny 1",
-        "Whinny 2",
-        "Node 3",
-        "nginx",
-    ]
+    assert list(cluster.pids) == ["Redis", "Whinny 1", "Whinny 2", "Node 3", "nginx"]
     started = cluster.children()
-    assert len(started) == 5
+    assert list(cluster.pids.values()) == started
+    for port in re.findall(r" port (\d+)", "\n".join(cluster.said)):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.2", int(port))) != 0, "it listens for other machines too"
     assert cluster.stop(sig) == ""
     assert cluster.process.returncode == 0
     assert not any(map(is_alive, started))
 
 
-def test_a_server_that_ends(cluster: Cluster) -> None:
-    """When one of the processes ends, so do the others, and the command says which it was."""
+@pytest.mark.parametrize("name", ["Redis", "nginx"])
+def test_the_end_of_what_all_need(name: str, cluster: Cluster) -> None:
+    """When Redis or nginx ends, so do the others, and the command says which it was."""
     started = cluster.children()
-    os.kill(started[2], signal.SIGKILL)
+    os.kill(cluster.pids[name], signal.SIGKILL)
     assert cluster.process.wait(30) == 1
-    assert cluster.stop(signal.SIGTERM).startswith("Whinny 2 has ended:")
+    assert cluster.stop(signal.SIGTERM).startswith(f"{name} has ended:")
     assert not any(map(is_alive, started))
 
 
-def test_messages_pass_through_all_servers(cluster: Cluster) -> None:
+def server_of(client: Client, within: float = 20) -> Any:
+    """The name that the client was told last: that of its server, once it is connected."""
+    end = time.monotonic() + within
+    while not client.run("return socket.connected && socket.name"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return client.run("return socket.name")
+
+
+LEARN = """
+socket.on("server", name => { socket.name = name; });
+socket.on("disconnect", () => { socket.name = null; });
+"""
+
+BACK = {"reconnection": True, "reconnectionDelay": 50}
+
+
+@pytest.mark.parametrize("name", sorted(SERVERS))
+def test_a_server_that_ends(name: str, cluster: Cluster, node: Node) -> None:
+    """Its clients, by WebSocket or polling, come to another one, and all hear each other; the rest goes on."""
+    clients = [node.open(cluster.url, LEARN, transports=["websocket"], **BACK) for _ in range(3)]
+    assert {server_of(client) for client in clients} == SERVERS
+    os.kill(cluster.pids[name], signal.SIGTERM)
+    assert cluster.next_line() == f"{name} has ended"
+    assert {server_of(client) for client in clients} == SERVERS - {name}
+    polling = node.open(cluster.url, LEARN, transports=["polling"], **BACK)
+    first = server_of(polling)
+    os.kill(cluster.pids[first], signal.SIGTERM)
+    assert cluster.next_line() == f"{first} has ended"
+    [left] = SERVERS - {name, first}
+    clients.append(polling)
+    assert {server_of(client) for client in clients} == {left}
+    for client in clients:
+        client.heard()
+    assert polling.ask("say", "still here")["status"] == "ok"
+    for client in clients:
+        assert client.heard(1) == [["said", {"text": "still here", "by": left}]]
+    assert cluster.stop(signal.SIGTERM) == ""
+    assert cluster.process.returncode == 0
+
+
+def test_a_port_that_is_taken() -> None:
+    """The command says so before it starts anything."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = subprocess.run([*START, "--port", str(port)], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Port {port} is taken: choose another with --port\n"
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "-1", "http", "٣"])
+def test_what_is_no_port(port: str) -> None:
+    """It is refused as other wrong arguments are."""
+    done = subprocess.run([*START, f"--port={port}"], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].endswith("is no port: these are the numbers from 1 to 65535")
+
+
+@pytest.mark.parametrize(("argument", "port"), [("PORT=3003", 3003), ("BENCH=", 3002)])
+def test_make_passes_the_port_on(argument: str, port: int) -> None:
+    """`make cluster` has a port of its own, and takes another one."""
+    done = subprocess.run(
+        ["make", "--dry-run", "cluster", argument], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.splitlines()[-1].endswith(f" --port {port}")
+
+
+def test_messages_pass_through_all_servers(cluster: Cluster, node: Node) -> None:
     """Clients by WebSocket are on all three servers, and hear what is said on each; so does one that polls."""
-    node = Node()
-    try:
-        clients = [node.open(cluster.url, transports=["websocket"]) for _ in range(3)]
-        names = [client.heard(1)[0][1] for client in clients]
-        assert set(names) == SERVERS
-        polling = node.open(cluster.url)
-        assert polling.heard(1)[0][1] in SERVERS
-        for client, name in zip(clients, names, strict=True):
-            assert client.ask("say", "hello ünï")["status"] == "ok"
+    clients = [node.open(cluster.url, transports=["websocket"]) for _ in range(3)]
+    names = [client.heard(1)[0][1] for client in clients]
+    assert set(names) == SERVERS
+    polling = node.open(cluster.url)
+    assert polling.heard(1)[0][1] in SERVERS
+    for client, name in zip(clients, names, strict=True):
+        for text in ("", " \n ", "x" * 201, 5, None, ["x"]):
+            answer = client.ask("say", text)
+            assert (answer["status"], answer["error"]["code"]) == ("error", "VALIDATION_PAYLOAD_ERROR"), name
+        for text in ("hello ünï", "🐎" * 200):
+            assert client.ask("say", text)["status"] == "ok"
             for each in (*clients, polling):
-                assert each.heard(1) == [["said", {"text": "hello ünï", "by": name}]]
-    finally:
-        node.stop()
+                assert each.heard(1) == [["said", {"text": text, "by": name}]]
 
 
 def test_the_page(cluster: Cluster) -> None:
@@ -130,10 +219,13 @@ def test_the_page(cluster: Cluster) -> None:
         names = page.locator("h2").all_text_contents()
         assert set(names) == SERVERS
         for name, panel in zip(names, panels.all(), strict=True):
-            panel.get_by_label("Message").fill("<b>hello</b>")
-            panel.get_by_role("button").click()
+            for text in ("  ", " <b>hello</b> "):  # a blank one is not sent
+                panel.get_by_label("Message").fill(text)
+                panel.get_by_role("button").click()
             for each in panels.all():
                 expect(each.locator("li").first).to_have_text(f"{name}: <b>hello</b>")
+        for panel in panels.all():
+            expect(panel.locator("li")).to_have_count(3)
         if picture := os.environ.get("SCREENSHOT"):
             page.screenshot(path=picture)
         assert problems == []

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import redis as redis_py
 
 from docs.conftest import PRODUCTION
+from docs.programs import line, program
 from docs.sections import Sections
 from support.nginx import nginx
 from support.pages import exec_as_module
 from support.redis import redis_server
 from support.servers import ROOT, ServerProcess, environment, free_port, serve
 from whinny import RedisAdapter, ShardedRedisAdapter
+from whinny.cluster import SECRET_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +35,17 @@ if TYPE_CHECKING:
 
 PAGE = Sections("many-servers.md")
 REDIS = PAGE.take("Many servers")
+COMMANDS = PAGE.take("Many servers", "bash", 1)
+RIGHTS = PAGE.take("The adapters", "text")
 ASKING = PAGE.take("Asking other servers")
 COMMAND = PAGE.take("Emitting from elsewhere")
 SCRIPT = PAGE.take("Emitting from elsewhere", number=1)
 HEALTH = PAGE.take("When Redis is away")
+END = PAGE.take("Sessions")
 NGINX = PAGE.take("Sticky sessions", "nginx")
+SERVED_BY_WORKERS = PAGE.take("Workers")
 WORKERS = PAGE.take("Workers", "bash")
+WORKERS_CLIENT = PAGE.take("Workers", "javascript")
 NODE = PAGE.take("Moving from Node", "javascript")
 
 URL = "redis://localhost:6379"
@@ -54,6 +62,20 @@ class Root(SocketIOController):
     def join(self, ctx, payload: str):
         ctx.socket.join(payload)
         return WebsocketResponse()
+
+    @event_name("leave")
+    def leave(self, ctx, payload: str):
+        ctx.socket.leave(payload)
+        return WebsocketResponse()
+
+    @event_name("tell")
+    def tell(self, ctx, payload: str | list[str]):
+        ctx.socket.namespace.to(payload).emit("told")
+        return WebsocketResponse()
+
+    @event_name("sockets")
+    async def sockets(self, ctx):
+        return WebsocketResponse(len(await ctx.socket.namespace.fetch_sockets()))
 
     @event_name("rooms")
     def rooms(self, ctx):
@@ -119,6 +141,25 @@ def test_every_example_is_run() -> None:
 # The example of the reference
 
 
+def test_two_servers(redis: RedisServer, tmp_path: Path) -> None:
+    """The commands start them on two ports, and each says what the page has it say."""
+    text = (ROOT / "docs" / "many-servers.md").read_text()
+    assert f'"{READY}"' in text
+    (tmp_path / "app.py").write_text(REDIS.replace(URL, redis.url))
+    with ExitStack() as stack:
+        for number, command in enumerate(COMMANDS.splitlines(), 1):
+            name, *words, shown = shlex.split(command)
+            assert (name, words, shown) == ("whinny", ["run", "app:app", "--port"], f"800{number}")
+            port = free_port()
+            argv = [sys.executable, "-m", "whinny.cli", *words, str(port), "--app-dir", str(tmp_path)]
+            server = ServerProcess(port, argv, environment(PRODUCTION))
+            stack.callback(server.output.close)
+            stack.callback(server.stop, signal.SIGKILL)
+            server.start()
+            server.wait_for(READY)
+        assert number == 2
+
+
 def test_the_redis_example(redis: RedisServer, node: Node, tmp_path: Path) -> None:
     """Who creates a user on one server is heard of on both, and not told of it."""
     with servers(REDIS, redis, tmp_path) as (one, two):
@@ -180,6 +221,37 @@ def test_every_option_is_listed_with_its_default(adapter: type, number: int) -> 
         assert shown == ("" if parameter.default is parameter.empty else repr(parameter.default))
 
 
+SHARDED = "import ShardedRedisAdapter as RedisAdapter"
+
+
+@pytest.mark.parametrize("user", ["whinny", "sharded"])
+def test_the_rights_of_a_user(user: str, node: Node, tmp_path: Path) -> None:
+    """With these, and the channel of one more namespace, servers send to all and to rooms, and ask each other."""
+    code = ROOMS.replace(f'"{URL}"', f'"{URL}".replace("//", "//{user}:secret@")')
+    assert code != ROOMS
+    if user == "sharded":
+        code = code.replace("import RedisAdapter", SHARDED)
+    with redis_server() as redis:
+        client = redis_py.Redis.from_url(redis.url)
+        for command in (*RIGHTS.splitlines(), "ACL SETUSER whinny &socket.io#/admin#*"):
+            assert client.execute_command(*shlex.split(command)) == b"OK"
+        client.close()
+        with servers(code, redis, tmp_path) as (one, two):
+            ada, bob, eve = node.open(one.url), node.open(one.url), node.open(f"{two.url}/admin")
+            dan = node.open(two.url)
+            assert dan.ask("sockets")["data"] == 3
+            assert eve.ask("sockets")["data"] == 1
+            bob.ask("join", "sellers")
+            wait_until(lambda: dan.ask("tell", "sellers")["status"] == "ok" and bob.heard() == [["told"]])
+            bob.ask("leave", "sellers")
+            dan.ask("tell", [])
+            for each in (ada, bob, dan):
+                assert each.heard(1)[-1:] == [["told"]], "no room means everybody"
+            for server in (one, two):
+                assert "degraded" not in server.log
+                assert "lost" not in server.log
+
+
 # Asking other servers
 
 
@@ -198,6 +270,28 @@ def test_asking_other_servers(redis: RedisServer, node: Node, tmp_path: Path) ->
         eve.run('socket.on("yes or no?", answer => answer("no"))')
         assert sorted(ada.ask("vote")["data"]) == ["no", "yes"]
         assert eve.ask("vote")["data"] == ["yes"], "what came in time"
+
+
+def test_asking_while_cut_off(node: Node, tmp_path: Path) -> None:
+    """A price is set all the same; what a server knows of the others' prices is forgotten when it is back."""
+    with redis_server() as redis, servers(ASKING, redis, tmp_path) as (one, two):
+        ada, eve = node.open(one.url), node.open(two.url)
+        redis.stop(signal.SIGTERM)
+        one.wait_for("degraded")
+        lamp = {"name": "lamp", "price": 1}
+        assert ada.ask("set price", lamp) == {"status": "ok", "data": []}
+        assert ada.ask("known prices")["data"] == {"lamp": 1}
+        assert ada.ask("who is there")["error"]["code"] == "INTERNAL_SERVER_ERROR"
+        redis.start()
+        wait_until(lambda: ada.ask("known prices")["data"] == {})
+        two.wait_for("is back in its cluster")
+        assert eve.ask("set price", lamp)["data"] == ["forgotten"]
+
+
+def test_the_headers_that_are_kept() -> None:
+    """The page names all of them."""
+    [sentence] = re.findall(r"none of the headers (.+?)\.\s", (ROOT / "docs" / "many-servers.md").read_text(), re.S)
+    assert set(re.findall(r"`([\w-]+)`", sentence)) == SECRET_HEADERS
 
 
 # Emitting from elsewhere
@@ -261,6 +355,69 @@ def test_health(node: Node, tmp_path: Path) -> None:
         wait_until(lambda: state()["state"] == "ready")
 
 
+# Sessions
+
+
+LOGIN = """
+from whinny import (
+    ServiceManager, SocketIOController, WebsocketResponse, dependency, event_name, forward_http_session_to_websocket
+)
+from whinny.sessions import Sessions
+
+
+class Root(SocketIOController):
+    sessions = dependency(Sessions)
+
+    @event_name("log in")
+    async def log_in(self, ctx):
+        session = self.sessions.create()
+        session.set_user("ada")
+        await session.commit()
+        return WebsocketResponse({"token": session.token, "id": session.id})
+
+
+class Members(SocketIOController):
+    namespace = "/members"
+
+    async def on_connection(self, ctx):
+        await forward_http_session_to_websocket(ctx, required=True)
+
+
+services = ServiceManager()
+services.get(Members).attach()
+app = services.get(Root).attach()
+"""
+
+
+def test_ending_a_session(redis: RedisServer, node: Node, tmp_path: Path) -> None:
+    """The script, which has no sockets, disconnects those of the session on all servers; its token is no id."""
+    (tmp_path / "app.py").write_text(LOGIN)
+    (tmp_path / "end_session.py").write_text(END.replace(URL, redis.url))
+    env = PRODUCTION | {"WHINNY_SESSION_STORE": redis.url}
+
+    def end(what: str) -> None:
+        argv = [sys.executable, "-W", "error", "end_session.py", what]
+        done = subprocess.run(argv, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=30)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    args = ["--app-dir", str(tmp_path)]
+    with serve("app:app", args=args, env=env) as one, serve("app:app", args=args, env=env) as two:
+        session = node.open(one.url).ask("log in")["data"]
+        other = node.open(one.url).ask("log in")["data"]
+        member, *_ = opened = [
+            node.open(f"{server.url}/members", auth={"token": each["token"]})
+            for each in (session, other)
+            for server in (one, two)
+        ]
+        end(session["token"])
+        assert member.run("return socket.connected")
+        end(session["id"])
+        for client in opened[:2]:
+            client.left()
+        for client in opened[2:]:
+            assert client.run("return socket.connected")
+
+
 # Sticky sessions
 
 
@@ -312,27 +469,30 @@ def test_sticky_sessions(transports: list[str], redis: RedisServer, node: Node, 
 
 
 def test_the_command_with_workers(redis: RedisServer, node: Node, tmp_path: Path) -> None:
-    """It refuses the page's first app, which allows polling, and serves it with the page's options."""
+    """It refuses the page's first app, which allows polling, and serves the one for workers to the page's clients."""
     [command] = WORKERS.splitlines()
-    program, *words = shlex.split(command)
-    assert program == "whinny"
-    code = REDIS.replace(URL, redis.url)
-    options = re.search(r"options = ServerOptions\(.*?\)", (ROOT / "docs" / "many-servers.md").read_text())
-    assert options
+    name, *words = shlex.split(command)
+    assert name == "whinny"
     port = free_port()
     argv = [sys.executable, "-m", "whinny.cli", *words, "--app-dir", str(tmp_path), "--port", str(port)]
     server = ServerProcess(port, argv, environment(PRODUCTION))
-    (tmp_path / "app.py").write_text(code)
+    (tmp_path / "app.py").write_text(REDIS.replace(URL, redis.url))
     with pytest.raises(RuntimeError, match="Workers cannot serve polling"):
         server.start()
-    code = code.replace("import RedisAdapter", "import ServerOptions, RedisAdapter")
-    (tmp_path / "app.py").write_text(code.replace("    adapter =", f"    {options[0]}\n    adapter ="))
+    (tmp_path / "app.py").write_text(SERVED_BY_WORKERS.replace(URL, redis.url))
+    client = WORKERS_CLIENT.replace("http://localhost:8000", server.url)
+    assert client != WORKERS_CLIENT
+    heard = """
+        socket.on("refresh users", () => console.log("refresh users"));
+        socket.on("connect", () => console.log(socket.io.engine.transport.name));
+    """
     try:
         server.start()
         wait_until(lambda: server.log.count(READY) == 4)
-        ada, bob = (node.open(server.url, transports=["websocket"]) for _ in range(2))
-        ada.emit("create user")
-        assert bob.heard(1) == [["refresh users"]]
+        with program(client + heard, tmp_path) as process:
+            assert line(process) == "websocket"
+            node.open(server.url, transports=["websocket"]).emit("create user")
+            assert line(process) == "refresh users"
         assert server.stop() < 8
     finally:
         server.stop(signal.SIGKILL)

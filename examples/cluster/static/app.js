@@ -21,7 +21,8 @@ function open() {
   });
   form.addEventListener("submit", event => {
     event.preventDefault();
-    socket.emit("say", input.value);
+    const text = input.value.trim();
+    if (text) socket.emit("say", text);
     input.value = "";
   });
 }
