@@ -125,6 +125,15 @@ def test_a_wrong_adapter_is_refused(adapter: Any) -> None:
         Server(adapter=adapter)
 
 
+async def never() -> None: ...
+
+
+@pytest.mark.parametrize("fn", [never, "print"])
+def test_what_is_to_be_done_when_the_server_is_back_is_a_def(fn: Any) -> None:
+    with pytest.raises(TypeError, match="it is no `def`"):
+        Server().when_back(fn)
+
+
 def test_a_wrong_adapter_of_a_root_is_refused_in_its_name() -> None:
     class Root(SocketIOController):
         adapter = RedisAdapter  # type: ignore[assignment]

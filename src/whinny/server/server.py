@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from threading import RLock, get_ident
@@ -139,10 +140,12 @@ class Server(ServerEvents):
         return Health() if self._peers is None else self._peers.health()
 
     def when_back(self, fn: Callable[[], None]) -> None:
-        """Call `fn`, in the loop, whenever this server was cut off from its cluster and is back.
+        """Call `fn`, a `def`, in the loop, whenever this server was cut off from its cluster and is back.
 
         What the others sent meanwhile has not come.
         """
+        if not callable(fn) or inspect.iscoroutinefunction(fn):
+            raise TypeError(f"{fn!r} cannot be called when the server is back: it is no `def`")
         self._when_back.append(fn)
 
     def _returned(self) -> None:
