@@ -235,7 +235,7 @@ async def test_an_emitter_says_what_is_wrong(cluster: Cluster) -> None:
                 emitter.emit(reserved)
         with pytest.raises(ValueError, match="reserved"):
             emitter.server_side_emit("connection")
-        for wrong in ("a,b", "a\ud800", None, 5):
+        for wrong in ("a,b", None, 5):
             with pytest.raises(ConfigurationError, match=r"namespace .* is wrong"):
                 emitter.of(wrong)  # type: ignore[arg-type]
         emitter.to("r").of("chat").emit("another namespace, without the rooms of the first")
