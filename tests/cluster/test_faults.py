@@ -113,9 +113,10 @@ async def test_redis_goes_and_comes_back(
         assert len(lines(caplog, "are lost: ")) == len(lines(caplog, "were lost")) <= 2
 
 
-async def test_order_when_redis_had_much_to_read(redis: RedisServer, soon: None) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_order_when_redis_had_much_to_read(kind: str, redis: RedisServer, soon: None) -> None:
     """What a paused Redis was sent, and reads when it goes on, does not come behind what was sent after it."""
-    async with pair("classic", (redis.url, redis.url)) as (one, other):
+    async with pair(kind, (redis.url, redis.url)) as (one, other):
         redis.pause()
         for number in range(3000):
             one.io.emit("from 0", number, "x" * 1000)
@@ -128,9 +129,10 @@ async def test_order_when_redis_had_much_to_read(redis: RedisServer, soon: None)
         assert one.io.health().lost <= 3000
 
 
-async def test_a_black_hole_of_ten_seconds(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_black_hole_of_ten_seconds(kind: str, redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     """With the real constants: bytes go nowhere, and nobody is told, Redis neither, that a connection is over."""
-    async with Proxy(redis.port) as proxy, pair("classic", (proxy.url, proxy.url)) as (one, other):
+    async with Proxy(redis.port) as proxy, pair(kind, (proxy.url, proxy.url)) as (one, other):
         async with Traffic(one, other, pause=0.02) as traffic:
             await traffic.more()
             proxy.swallow()
@@ -152,9 +154,10 @@ async def test_a_black_hole_of_ten_seconds(redis: RedisServer, caplog: pytest.Lo
         assert len(lines(caplog, "degraded: ")) == 2
 
 
-async def test_a_network_that_brings_late_what_it_held(redis: RedisServer, soon: None) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_network_that_brings_late_what_it_held(kind: str, redis: RedisServer, soon: None) -> None:
     """One server alone is cut off, and what it sent arrives when it has long given up: it stays in order."""
-    async with Proxy(redis.port) as proxy, pair("classic", (proxy.url, redis.url)) as (one, other):
+    async with Proxy(redis.port) as proxy, pair(kind, (proxy.url, redis.url)) as (one, other):
         async with Traffic(one, other) as traffic:
             await traffic.more()
             proxy.hold()
@@ -171,9 +174,10 @@ async def test_a_network_that_brings_late_what_it_held(redis: RedisServer, soon:
         assert other.io.health().lost == 0
 
 
-async def test_more_than_may_wait(redis: RedisServer, soon: None, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_more_than_may_wait(kind: str, redis: RedisServer, soon: None, caplog: pytest.LogCaptureFixture) -> None:
     """What is above max_buffer is lost, counted, and told of once at the start and once in all."""
-    async with pair("classic", (redis.url, redis.url), max_buffer=20_000) as (one, other):
+    async with pair(kind, (redis.url, redis.url), max_buffer=20_000) as (one, other):
         await fault(redis, "killed")
         await until(lambda: one.state == other.state == "degraded")
         for number in range(300):
@@ -193,19 +197,21 @@ async def test_more_than_may_wait(redis: RedisServer, soon: None, caplog: pytest
         await until(lambda: other.got("from 0")[-1] == 300)
 
 
-async def test_much_in_one_turn_of_the_loop_is_not_lost(redis: RedisServer) -> None:
-    async with pair("classic", (redis.url, redis.url), max_buffer=20_000) as (one, other):
+@pytest.mark.parametrize("kind", KINDS)
+async def test_much_in_one_turn_of_the_loop_is_not_lost(kind: str, redis: RedisServer) -> None:
+    async with pair(kind, (redis.url, redis.url), max_buffer=20_000) as (one, other):
         for number in range(100):
             one.io.emit("from 0", number, "x" * 500)
         await until(lambda: len(other.got("from 0")) == 100)
         assert one.io.health().lost == 0
 
 
-async def test_more_than_the_network_takes_at_once_is_not_lost(redis: RedisServer) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_more_than_the_network_takes_at_once_is_not_lost(kind: str, redis: RedisServer) -> None:
     """While Redis reads, much more may wait than while it is away."""
     async with (
         Proxy(redis.port) as proxy,
-        pair("classic", (proxy.url, redis.url), max_buffer=1_600_000) as (one, other),
+        pair(kind, (proxy.url, redis.url), max_buffer=1_600_000) as (one, other),
     ):
         heard: list[int] = []
         other.io.on("photo", lambda number, _: heard.append(number))
@@ -218,12 +224,15 @@ async def test_more_than_the_network_takes_at_once_is_not_lost(redis: RedisServe
         assert one.io.health().lost == 0
 
 
-async def test_redis_gives_up_a_server_that_does_not_read(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_redis_gives_up_a_server_that_does_not_read(
+    kind: str, redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """What waits for it is lost; it is back by itself, and hears what comes from then on."""
     async with (
         Redis.from_url(redis.url) as client,
         Proxy(redis.port) as proxy,
-        pair("classic", (redis.url, proxy.url)) as (one, other),
+        pair(kind, (redis.url, proxy.url)) as (one, other),
     ):
         heard: list[int] = []
         other.io.on("photo", lambda number, _: heard.append(number))
