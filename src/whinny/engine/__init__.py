@@ -7,13 +7,14 @@ from whinny.engine.gate import Gate
 from whinny.engine.options import EngineOptions, TransportName
 from whinny.engine.packet import Packet, decode_payload, encode_payload, message_packets
 from whinny.engine.polling import AT_ONCE, Overlap, PollingTransport
-from whinny.engine.request import EngineRequest
+from whinny.engine.request import TOKEN, EngineRequest
 from whinny.engine.transport import Peer, Transport
 from whinny.engine.upgrade import Upgrade
 
 __all__ = [
     "AT_ONCE",
     "FORBIDDEN",
+    "TOKEN",
     "Connection",
     "ConnectionHandler",
     "CookieOptions",

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 from whinny.engine.checked import CheckedOptions
+from whinny.engine.request import TOKEN
 
 # What RFC 6265 allows, without what a browser or a proxy could take for the cookie's end.
-_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NAME: Final = re.compile(TOKEN)
 _PATH: Final = re.compile(r"/[!-+\--:<-~]*")
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9.\-]+")
 

@@ -8,6 +8,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+"""The names of headers and of cookies, as a regular expression: a token of RFC 9110 §5.6.2."""
+
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 _pack: Final = msgspec.msgpack.Encoder().encode

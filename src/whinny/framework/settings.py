@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast, get_args
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
+from whinny.engine import TOKEN
 from whinny.errors import ConfigurationError
 
 _OURS: Final = re.compile(r"[^#=:\w]*(?:\w+\s+)?WHINNY_\w")
@@ -21,7 +22,7 @@ _OURS: Final = re.compile(r"[^#=:\w]*(?:\w+\s+)?WHINNY_\w")
 
 SameSite = Literal["lax", "strict", "none"]
 
-_COOKIE_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_COOKIE_NAME: Final = re.compile(TOKEN)
 _COOKIE_PATH: Final = re.compile(r"/[\x21-\x3a\x3c-\x7e]*")
 _COOKIE_DOMAIN: Final = re.compile(r"\.?[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import URL
 
+from whinny.engine import TOKEN
 from whinny.framework import SameSite, kind
 from whinny.http.cookie import Cookie
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from whinny.http.context import Context
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NAME: Final = re.compile(TOKEN)
 _DIGITS: Final = re.compile("[0-9]{1,18}")
 _OF_THE_SERVER: Final = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding"})
 _NO_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
@@ -63,7 +64,7 @@ class HttpResponse:
         streams, and for answers to HEAD: of any other body the real one is sent.
         """
         texts = isinstance(name, str) and isinstance(value, str)
-        if not texts or not _TOKEN.fullmatch(name) or _NO_VALUE.search(value) or value != value.strip(" \t"):
+        if not texts or not _NAME.fullmatch(name) or _NO_VALUE.search(value) or value != value.strip(" \t"):
             raise ValueError(f"The header {name!r} cannot have the value {value!r}.")
         if name.lower() in _OF_THE_SERVER:
             raise ValueError(f"The header {name!r} is set by the server, which knows how a response goes out.")

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 from websockets.utils import accept_key
 
+from whinny.engine import TOKEN
+
 MAX_LINE: Final = 8190
 MAX_HEADERS: Final = 128
 
@@ -22,11 +24,10 @@ ONCE: Final = frozenset((b"upgrade", b"sec-websocket-key", b"sec-websocket-versi
 BODY: Final = frozenset((b"content-length", b"transfer-encoding"))
 """Headers that announce a body: whoever counts it could take the first frames for it."""
 
-_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_LIST: Final = re.compile(rf"{_TOKEN}(?:[ \t]*,[ \t]*{_TOKEN})*")
-_PARAMETER: Final = rf'[ \t]*;[ \t]*{_TOKEN}(?:=(?:{_TOKEN}|"{_TOKEN}"))?'
-_EXTENSIONS: Final = re.compile(rf"{_TOKEN}(?:{_PARAMETER})*(?:[ \t]*,[ \t]*{_TOKEN}(?:{_PARAMETER})*)*")
-_HEADER: Final = re.compile(rf"({_TOKEN}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)".encode())
+_LIST: Final = re.compile(rf"{TOKEN}(?:[ \t]*,[ \t]*{TOKEN})*")
+_PARAMETER: Final = rf'[ \t]*;[ \t]*{TOKEN}(?:=(?:{TOKEN}|"{TOKEN}"))?'
+_EXTENSIONS: Final = re.compile(rf"{TOKEN}(?:{_PARAMETER})*(?:[ \t]*,[ \t]*{TOKEN}(?:{_PARAMETER})*)*")
+_HEADER: Final = re.compile(rf"({TOKEN}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)".encode())
 
 
 class Opening(NamedTuple):
