@@ -41,8 +41,6 @@ def render(response: HttpResponse) -> Response:
     if bodiless:
         headers.pop("content-type", None)
         headers.pop("content-length", None)
-    elif body and not streams:
-        headers.pop("content-length", None)  # the real one is sent
     kind = StreamingResponse if streams else Response
     rendered = kind(body, response.status_code, headers)
     for name, cookie in response.get_cookies().items():
@@ -75,8 +73,8 @@ def _content(body: Any) -> tuple[Any, str]:
 async def send_rendered(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
     """Send it; a stream without its pieces where there is no body. A client that leaves in the middle is no error."""
     stream = response.body_iterator if isinstance(response, StreamingResponse) else None
-    if stream is None and scope["method"] != "HEAD" and "content-length" in response.headers:
-        response.headers["content-length"] = str(len(response.body))  # an app may have given that of a HEAD
+    if stream is None and "content-length" in response.headers and (response.body or scope["method"] != "HEAD"):
+        response.headers["content-length"] = str(len(response.body))  # whatever the app has said, but for a HEAD
     try:
         if stream is not None and (scope["method"] == "HEAD" or response.status_code in _BODILESS):
             await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
