@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
 
@@ -24,19 +24,16 @@ from whinny.cluster.redis.classic_wire import (
     encode_json,
     encode_msgpack,
     encode_packet,
+    flags,
     options,
     with_bytes,
 )
 from whinny.cluster.redis.encoding import Foreign
 from whinny.cluster.redis.link import Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting, short_id
-from whinny.errors import AckTimeout, ClusterTimeout
 
 if TYPE_CHECKING:
     from whinny.cluster.adapter import RemoteAnswers
-
-_NO_FLAGS: Final[dict[str, Any]] = {}
-_VOLATILE: Final = {"volatile": True}
 
 
 class RedisAdapter(ClusterAdapter):
@@ -85,7 +82,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
         self._head = broadcast_head(self.uid)
         self._link = link
         self._settings = settings
-        self._waiting = Waiting(link.check)
+        self._waiting = Waiting(link.check, self.server_count, settings.request_timeout)
 
     def bind(self, host: AdapterHost) -> None:
         """The adapter belongs to this namespace: listen to its channels."""
@@ -111,7 +108,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
 
     def publish(self, wire: bytes, selection: Selection, volatile: bool) -> None:
         """The other servers send an event to their members."""
-        message = encode_broadcast(self._head, wire, selection, _VOLATILE if volatile else _NO_FLAGS)
+        message = encode_broadcast(self._head, wire, selection, flags(volatile))
         self._link.publish("PUBLISH", self._channels.room(selection), message)
 
     def ask(self, wire: bytes, selection: Selection, timeout: float, answers: RemoteAnswers) -> Callable[[], None]:
@@ -121,7 +118,7 @@ class ClassicAdapter(MemoryAdapter[Any]):
             message = encode_ask(self.uid, request_id, wire, selection, timeout)
             self._link.publish("PUBLISH", self._channels.requests, message)
 
-        return self._waiting.ask(send, self.server_count, answers)
+        return self._waiting.ask(send, answers)
 
     def publish_join(self, selection: Selection, rooms: Sequence[str]) -> None:
         """The other servers let their members enter rooms."""
@@ -137,16 +134,9 @@ class ClassicAdapter(MemoryAdapter[Any]):
 
     async def fetch_sockets(self, selection: Selection, timeout: float | None) -> list[Any]:
         """The members of the other servers. Raises ClusterTimeout."""
-        seconds = self._settings.request_timeout if timeout is None else timeout
-        answers, why = await self._waiting.gather(
-            lambda id_: self._request(Request.FETCH, requestId=id_, opts=options(selection)),
-            self.server_count,
-            seconds,
+        return await self._waiting.sockets(
+            lambda id_: self._request(Request.FETCH, requestId=id_, opts=options(selection)), timeout
         )
-        found = [socket for sockets in answers for socket in sockets]
-        if why:
-            raise ClusterTimeout(why, found)
-        return found
 
     def server_side_emit(self, data: list[Any]) -> None:
         """Tell the other servers."""
@@ -154,13 +144,9 @@ class ClassicAdapter(MemoryAdapter[Any]):
 
     async def server_side_emit_with_ack(self, data: list[Any], timeout: float | None) -> list[Any]:
         """Ask the other servers. Raises AckTimeout."""
-        seconds = self._settings.request_timeout if timeout is None else timeout
-        answers, why = await self._waiting.gather(
-            lambda id_: self._request(Request.SERVER_SIDE_EMIT, requestId=id_, data=data), self.server_count, seconds
+        return await self._waiting.answers(
+            lambda id_: self._request(Request.SERVER_SIDE_EMIT, requestId=id_, data=data), timeout
         )
-        if why:
-            raise AckTimeout(why, answers)
-        return answers
 
     async def server_count(self) -> int:
         """How many servers listen to requests. Raises ConnectionError."""

@@ -32,6 +32,9 @@ Count = Annotated[int, Meta(ge=0, le=2**31)]
 Room = str | int | float
 """The name of a room: on Node's servers it may be a number, which is that number's text here."""
 
+_NO_FLAGS: Final[dict[str, Any]] = {}
+_VOLATILE: Final = {"volatile": True}
+
 _DATES: Final = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
 """How msgpack begins a date."""
 
@@ -197,6 +200,11 @@ def encode_ask(uid: str, request_id: str, packet: bytes, selection: Selection, t
             "opts": options(selection, timeout_flags(timeout)),
         }
     )
+
+
+def flags(volatile: bool) -> dict[str, Any]:
+    """The flags of a broadcast."""
+    return _VOLATILE if volatile else _NO_FLAGS
 
 
 def timeout_flags(timeout: float) -> dict[str, Any]:

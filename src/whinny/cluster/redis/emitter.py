@@ -20,6 +20,7 @@ from whinny.cluster.redis.classic_wire import (
     encode_broadcast,
     encode_json,
     encode_packet,
+    flags,
     options,
 )
 from whinny.protocol import as_received, check_event_name
@@ -87,8 +88,7 @@ class _Emitting(ABC, Generic[R]):
         """
         check_event_name(event)
         packet = encode_packet([event, *wire_args(args)], self._namespace)
-        flags = {"volatile": True} if self._volatile else {}
-        message = encode_broadcast(_HEAD, packet, self._selection, flags)
+        message = encode_broadcast(_HEAD, packet, self._selection, flags(self._volatile))
         return self._publish(self._channels.room(self._selection), message)
 
     def sockets_join(self, *rooms: str | Iterable[str]) -> R:

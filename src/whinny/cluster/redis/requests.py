@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from whinny.errors import AckTimeout, ClusterTimeout
 from whinny.logs import brief
 
 if TYPE_CHECKING:
@@ -63,28 +64,48 @@ class Gathering:
 class Waiting:
     """All requests of one adapter that wait."""
 
-    __slots__ = ("_asks", "_check", "_gatherings", "_tasks")
+    __slots__ = ("_asks", "_check", "_count", "_gatherings", "_tasks", "_timeout")
 
-    def __init__(self, check: Callable[[], None]) -> None:
-        """`check` raises ConnectionError while nobody can be asked: then nothing is sent, nor later."""
+    def __init__(self, check: Callable[[], None], count: Callable[[], Awaitable[int]], timeout: float) -> None:
+        """`check` raises ConnectionError while nobody can be asked: then nothing is sent, nor later.
+
+        `count` gives how many servers there are, this one among them. `timeout` is how many seconds they have to
+        answer, where a request says nothing of that.
+        """
         self._check = check
+        self._count = count
+        self._timeout = timeout
         self._gatherings: dict[str, Gathering] = {}
         self._asks: dict[str, tuple[RemoteAnswers, set[str]]] = {}  # and which servers have asked their clients
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def gather(
-        self, send: Callable[[str], None], count: Callable[[], Awaitable[int]], timeout: float
-    ) -> tuple[list[Any], str]:
-        """Send a request under a new id and wait; the responses, and if there should be more, why there are not."""
+    async def sockets(self, send: Callable[[str], None], timeout: float | None) -> list[Any]:
+        """Ask for sockets, with a request under a new id. Raises ClusterTimeout with those that came."""
+        answers, why = await self._gather(send, timeout)
+        found = [socket for sockets in answers for socket in sockets]
+        if why:
+            raise ClusterTimeout(why, found)
+        return found
+
+    async def answers(self, send: Callable[[str], None], timeout: float | None) -> list[Any]:
+        """Ask for an answer of each server, with a request under a new id. Raises AckTimeout with those that came."""
+        answers, why = await self._gather(send, timeout)
+        if why:
+            raise AckTimeout(why, answers)
+        return answers
+
+    async def _gather(self, send: Callable[[str], None], timeout: float | None) -> tuple[list[Any], str]:
+        """The responses; and if there should be more, why there are not."""
+        seconds = self._timeout if timeout is None else timeout
         request_id = short_id()
         gathering = self._gatherings[request_id] = Gathering()
         try:
             self._check()
             send(request_id)
-            async with asyncio.timeout(timeout):
-                await gathering.all(count)
+            async with asyncio.timeout(seconds):
+                await gathering.all(self._count)
         except TimeoutError:
-            return gathering.responses, f"{gathering.missing} did not answer within {timeout} s."
+            return gathering.responses, f"{gathering.missing} did not answer within {seconds} s."
         except ConnectionError as error:
             return gathering.responses, f"The other servers cannot be asked: {brief(str(error))}."
         finally:
@@ -97,9 +118,7 @@ class Waiting:
         if gathering is not None:
             gathering.came(response, sender)
 
-    def ask(
-        self, send: Callable[[str], None], count: Callable[[], Awaitable[int]], answers: RemoteAnswers
-    ) -> Callable[[], None]:
+    def ask(self, send: Callable[[str], None], answers: RemoteAnswers) -> Callable[[], None]:
         """Send a request for acknowledgements under a new id; what is returned ends the waiting."""
         try:
             self._check()
@@ -111,7 +130,7 @@ class Waiting:
 
         async def tell_how_many() -> None:
             with suppress(ConnectionError):  # nobody knows: the time will run out
-                answers.expect_servers(await count() - 1)
+                answers.expect_servers(await self._count() - 1)
 
         task = asyncio.get_running_loop().create_task(tell_how_many())
         self._tasks.add(task)

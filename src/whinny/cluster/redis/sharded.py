@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from whinny.cluster.adapter import AdapterHost, ClusterAdapter, MemoryAdapter, Peers, Selection
 from whinny.cluster.redis.arguments import MAX_BUFFER, check_bytes, check_seconds, check_text, client_of
-from whinny.cluster.redis.classic_wire import timeout_flags
+from whinny.cluster.redis.classic_wire import options, timeout_flags
 from whinny.cluster.redis.encoding import Foreign
 from whinny.cluster.redis.link import Link, RedisPeers
 from whinny.cluster.redis.requests import Waiting
@@ -33,7 +33,7 @@ from whinny.cluster.redis.sharded_wire import (
     server_event_of,
     whom,
 )
-from whinny.errors import AckTimeout, ClusterTimeout, ConfigurationError
+from whinny.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from whinny.cluster.adapter import RemoteAnswers
@@ -95,7 +95,7 @@ class ShardedAdapter(MemoryAdapter[Any]):
         self.uid = secrets.token_hex(8)
         self._link = link
         self._settings = settings
-        self._waiting = Waiting(link.check)
+        self._waiting = Waiting(link.check, self.server_count, settings.request_timeout)
         self._lately = _LatelyJoined(link)
 
     def bind(self, host: AdapterHost) -> None:
@@ -167,12 +167,9 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     def ask(self, wire: bytes, selection: Selection, timeout: float, answers: RemoteAnswers) -> Callable[[], None]:
         """The other servers ask their members for acknowledgements."""
-        opts = whom(selection)
-        opts["flags"] = timeout_flags(timeout)
+        opts = options(selection, timeout_flags(timeout))
         return self._waiting.ask(
-            lambda id_: self._send_all(Kind.BROADCAST, packet=msgspec.Raw(wire), opts=opts, requestId=id_),
-            self.server_count,
-            answers,
+            lambda id_: self._send_all(Kind.BROADCAST, packet=msgspec.Raw(wire), opts=opts, requestId=id_), answers
         )
 
     def publish_join(self, selection: Selection, rooms: Sequence[str]) -> None:
@@ -190,16 +187,9 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     async def fetch_sockets(self, selection: Selection, timeout: float | None) -> list[Any]:
         """The members of the other servers. Raises ClusterTimeout."""
-        seconds = self._settings.request_timeout if timeout is None else timeout
-        answers, why = await self._waiting.gather(
-            lambda id_: self._send_all(Kind.FETCH_SOCKETS, opts=whom(selection), requestId=id_),
-            self.server_count,
-            seconds,
+        return await self._waiting.sockets(
+            lambda id_: self._send_all(Kind.FETCH_SOCKETS, opts=whom(selection), requestId=id_), timeout
         )
-        found = [socket for sockets in answers for socket in sockets]
-        if why:
-            raise ClusterTimeout(why, found)
-        return found
 
     def server_side_emit(self, data: list[Any]) -> None:
         """Tell the other servers."""
@@ -207,13 +197,9 @@ class ShardedAdapter(MemoryAdapter[Any]):
 
     async def server_side_emit_with_ack(self, data: list[Any], timeout: float | None) -> list[Any]:
         """Ask the other servers. Raises AckTimeout."""
-        seconds = self._settings.request_timeout if timeout is None else timeout
-        answers, why = await self._waiting.gather(
-            lambda id_: self._send_all(Kind.SERVER_SIDE_EMIT, packet=data, requestId=id_), self.server_count, seconds
+        return await self._waiting.answers(
+            lambda id_: self._send_all(Kind.SERVER_SIDE_EMIT, packet=data, requestId=id_), timeout
         )
-        if why:
-            raise AckTimeout(why, answers)
-        return answers
 
     async def server_count(self) -> int:
         """How many servers listen. Raises ConnectionError."""

@@ -20,6 +20,7 @@ from whinny.cluster.redis.classic_wire import (
     Room,
     check_server_event,
     dates_as_text,
+    flags,
     has_dates,
     options,
 )
@@ -118,7 +119,6 @@ def server_event_of(message: Message) -> list[Any]:
 
 
 _BROADCAST: Final = b'{"type":3,"data":{"packet":'
-_VOLATILE: Final = {"volatile": True}
 
 
 class Encoder:
@@ -133,7 +133,7 @@ class Encoder:
 
     def broadcast(self, packet: bytes, selection: Selection, volatile: bool) -> bytes:
         """A broadcast of a packet from `encode_packet`."""
-        opts = options(selection, _VOLATILE if volatile else {})
+        opts = options(selection, flags(volatile))
         if packet[:1] == b"{":
             return b"".join((_BROADCAST, packet, b',"opts":', to_json(opts), b"}", self.end))
         return self.message(Kind.BROADCAST, {"packet": msgspec.Raw(packet), "opts": opts})
