@@ -328,7 +328,7 @@ async def test_close_in_each_state(state: str, redis: RedisServer, soon: None) -
             asked = asyncio.create_task(server.io.timeout(2).fetch_sockets())
             await asyncio.sleep(0)
             began = time.monotonic()
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 3
         lost = {"ready": 0, "just paused": 2}.get(state, 1)
         assert server.io.health().lost == lost, "the event, and the request if it was sent"
         if state != "ready":
@@ -391,7 +391,7 @@ async def test_close_while_it_connects(redis: RedisServer, soon: None) -> None:
         peers: Any = server.io._peers  # type: ignore[attr-defined]
         peers._link._in._connection.abort("the test says so")
         await asyncio.sleep(0.02 + number / 10_000)
-        await asyncio.wait_for(peers.close(), 1.5)
+        await asyncio.wait_for(peers.close(), 5)
 
 
 async def test_a_server_that_starts_while_redis_is_down(
@@ -401,7 +401,7 @@ async def test_a_server_that_starts_while_redis_is_down(
     one, other = One(adapter_of("classic", redis.url)), One(adapter_of("classic", redis.url))
     began = time.monotonic()
     async with serve(one):
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 4
         assert one.state == "degraded"
         assert len(lines(caplog, "degraded: ")) == 1
         one.io.emit("hello")
@@ -421,7 +421,7 @@ async def test_a_server_that_starts_while_redis_is_paused(redis: RedisServer, ca
     began = time.monotonic()
     one = One(adapter_of("classic", redis.url))
     async with serve(one):
-        assert 1.5 < time.monotonic() - began < 2.5
+        assert 1.5 < time.monotonic() - began < 4
         assert one.state == "degraded"
         await until(lambda: lines(caplog, "still cut off"))
         redis.resume()
@@ -575,7 +575,7 @@ async def test_requests_while_redis_is_away(kind: str, name: str, redis: RedisSe
             await until(lambda: one.state == "degraded")
         began = time.monotonic()
         (acks, sockets, events), _ = await asyncio.gather(asked(one), answer(one))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
         assert isinstance(acks, AckTimeout)
         assert acks.responses == ["an answer"]
         assert isinstance(sockets, ClusterTimeout)
@@ -600,7 +600,7 @@ async def test_what_is_asked_while_redis_is_away_is_not_done_later(kind: str, re
             await one.io.server_side_emit_with_ack("question", 1)
         with pytest.raises(ConnectionError):
             await one.io.server_count()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 3
         with pytest.raises(AckTimeout):
             await one.io.timeout(0.05).emit_with_ack("question")
         assert one.io.health().waiting == 0
@@ -627,7 +627,7 @@ async def test_a_question_ends_with_the_connection(kind: str, redis: RedisServer
             await asyncio.sleep(0)
             out._connection.abort("the test says so")
             with pytest.raises(ConnectionError):
-                await asyncio.wait_for(asking, 1)
+                await asyncio.wait_for(asking, 3)
             with pytest.raises(ConnectionError, match="cut off"):
                 await one.io.server_count()
             await until(lambda: one.is_ready)
@@ -652,7 +652,7 @@ async def test_a_server_that_leaves_in_the_middle_of_requests(kind: str, redis: 
             third.io.on("question", slow)
             asking = asyncio.create_task(asked(one))
             await third.client.receive("question")
-        acks, sockets, events = await asyncio.wait_for(asking, 1)
+        acks, sockets, events = await asyncio.wait_for(asking, 3)
         await asyncio.gather(one_answers, other_answers)
         assert isinstance(acks, AckTimeout)
         assert acks.responses == ["an answer"] * 2

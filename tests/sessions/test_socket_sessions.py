@@ -300,13 +300,13 @@ async def test_an_event_between_a_regeneration_and_its_answer() -> None:
 
 async def test_an_expired_session_takes_its_sockets_with_it() -> None:
     """When its time is over without a use; a use puts it off."""
-    async with world(session_idle_timeout=0.4, session_absolute_timeout=100.0) as here:
+    async with world(session_idle_timeout=1.5, session_absolute_timeout=100.0) as here:
         client = await here.socket("/bearer")
         for _ in range(4):
             await data_of(client, "me")
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.4)
         assert client.connected
-        assert await client.wait_disconnected(timeout=5) == "io server disconnect"
+        assert await client.wait_disconnected(timeout=15) == "io server disconnect"
         assert here.store._kept == {}
 
 
@@ -629,11 +629,11 @@ async def test_a_session_that_ends_while_its_client_comes() -> None:
 
 async def test_a_regenerated_session_expires_too() -> None:
     """The sockets that moved with it are disconnected when its time is over."""
-    async with world(session_idle_timeout=0.3, session_absolute_timeout=100.0) as here:
+    async with world(session_idle_timeout=1.5, session_absolute_timeout=100.0) as here:
         client = await here.socket("/bearer")
         await data_of(client, "log in", 1)
         await data_of(client, "regenerate")
-        assert await client.wait_disconnected(timeout=5) == "io server disconnect"
+        assert await client.wait_disconnected(timeout=15) == "io server disconnect"
 
 
 async def test_a_logout_is_answered_before_the_client_is_disconnected() -> None:

@@ -163,7 +163,7 @@ class TestClient:
             self._websocket.close(code)
             self._tell()
 
-    async def wait_disconnected(self, timeout: float = 1.0) -> End:
+    async def wait_disconnected(self, timeout: float = 5.0) -> End:
         """Wait until the connection is over for the app as well, its `on_disconnect` called: how it ended.
 
         That is `"io server disconnect"` when the server has disconnected this client, `"io client disconnect"` when it
@@ -206,7 +206,7 @@ class TestClient:
         protocol.check_event_name(event)
         self._send(Event(self.namespace, [event, *args], ack_id))
 
-    async def receive(self, event: str | None = None, timeout: float = 1.0) -> Received:
+    async def receive(self, event: str | None = None, timeout: float = 5.0) -> Received:
         """Take the next event that came, or the next one of this name; others stay in `received`.
 
         Raises TimeoutError, which names what came instead, after `timeout` seconds; ClientDisconnected when it cannot
