@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { io } from "socket.io-client";
 
-export const PATIENCE = 8_000; // ms that a single awaited thing may take
+export const PATIENCE = 15_000; // ms that a single awaited thing may take
 
 export class World {
   constructor({ scenario, url, transport, options = {}, params = {} }) {
