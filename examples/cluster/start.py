@@ -154,7 +154,8 @@ def main() -> None:
     for package in ("socket.io", "socket.io-client", "@socket.io/redis-adapter", "redis"):
         if not (PACKAGES / package).is_dir():
             sys.exit(f"The package {package!r} is missing in {PACKAGES}: `make cluster` installs it.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):  # also where a shell's background has the first one ignored
+        signal.signal(each, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="whinny-cluster-") as folder, suppress(KeyboardInterrupt):
         cluster = Cluster(Path(folder))
         try:
