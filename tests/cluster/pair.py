@@ -7,7 +7,10 @@ import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from whinny import RedisAdapter, ServiceManager, ShardedRedisAdapter, SocketIOController
+from whinny.cluster.redis import link
 from whinny.testing import TestClient
 from whinny.websocket import WsServer
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 KINDS = ["classic", "sharded"]
 
 
-async def until(condition: Callable[[], object], seconds: float = 15) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait for a condition."""
     end = time.monotonic() + seconds
     while not condition():
@@ -70,11 +73,16 @@ async def serve(*servers: One) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def pair(kind: str, ways: tuple[str | Redis, str | Redis], **options: Any) -> AsyncIterator[tuple[One, One]]:
-    """Two servers that know of each other, by URLs or clients."""
+    """Two servers that know of each other, by URLs or clients.
+
+    They wait for Redis as long as it takes: a busy machine is no reason to go on without, and to say so in the log.
+    """
     one, other = (One(adapter_of(kind, way, **options)) for way in ways)
-    async with serve(one, other):
-        await until(lambda: one.is_ready and other.is_ready)
-        yield one, other
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(link, "START", 30.0)
+        async with serve(one, other):
+            await until(lambda: one.is_ready and other.is_ready)
+            yield one, other
 
 
 class Traffic:
@@ -136,10 +144,12 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        self.cut()
+        for _ in range(5):  # turns of the loop that a connection needs which is just taken
+            await asyncio.sleep(0)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # in which the sockets are closed
 
     @property
     def open_connections(self) -> int:
@@ -173,17 +183,16 @@ class Proxy:
         task = asyncio.create_task(self._carry(reader, writer))  # asyncio's own one complains when it is cancelled
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also when it never began
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         if self._refuses:
-            writer.transport.abort()
             return
         hole = -1 if self._is_hole else self._hole
         try:
             back_reader, back = await asyncio.open_connection("127.0.0.1", self._to)
         except OSError:
-            writer.transport.abort()
             return
         both = {writer, back}
         self._writers |= both

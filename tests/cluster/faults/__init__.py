@@ -1,0 +1,1 @@
+"""What happens when Redis goes, comes back, is slow, or refuses."""
