@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def now() -> float:
-    """Seconds of the loop, which in fake time last no longer than its timers."""
+    """What the clock of the loop shows, in seconds."""
     return asyncio.get_running_loop().time()
 
 
@@ -33,7 +33,7 @@ class TimeOfTheLoop:
 
 @pytest.fixture(autouse=True)
 def time_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of these tests takes time, however slow the machine is, unless a store waits."""
+    """The checks go by the clock of the loop, which is no real one: however slow the machine is, each runs alike."""
     monkeypatch.setattr("whinny.testing.stores.time", TimeOfTheLoop)
 
 
