@@ -95,8 +95,8 @@ async def world(store: Store | None = None, **settings: Any) -> AsyncIterator[Wo
             made.gate.open()
 
 
-async def error_of(client: TestClient, event: str, *args: Any) -> Any:
-    answer = await client.emit_with_ack(event, *args)
+async def error_of(client: TestClient, event: str, *args: Any, timeout: float = 5.0) -> Any:
+    answer = await client.emit_with_ack(event, *args, timeout=timeout)
     assert answer["status"] == "error", answer
     return answer["error"]
 
