@@ -299,6 +299,11 @@ class Expiring(MemoryStore):
         return []
 
 
+class SaveTakesWholeSeconds(Expiring):
+    async def save(self, state: SessionState, idle: float) -> None:
+        await super().save(state, int(idle))
+
+
 class SaveIgnoresIdle(Expiring):
     extends = ("update", "touch", "replace")
 
@@ -346,6 +351,7 @@ class ReplaceDoesNotExtend(Expiring):
         (CleanUpForgetsTheOld, "clean_up must forget all sessions"),
         (CleanUpTellsNothing, "clean_up must return the ids"),
         (NeverForgets, "must forget idle sessions by itself"),
+        (SaveTakesWholeSeconds, "save must take an idle time that is a fraction of a second"),
         (SaveIgnoresIdle, "given to save"),
         (UpdateDoesNotExtend, "given to update"),
         (TouchDoesNotExtend, "given to touch"),
