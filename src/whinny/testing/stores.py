@@ -200,12 +200,14 @@ async def _touches(store: Store) -> None:
         await store.touch(state.id, state.updated_at, LONG), "touch must return True although its time is in the past"
     )
     await _must_keep(store, expected, "touch must not set the time of the last use back")
-    last = [expected.updated_at + number for number in range(MANY)]
-    await asyncio.gather(*(store.touch(state.id, at, LONG) for at in random.sample(last, len(last))))
-    expected.updated_at = last[-1]
+    *earlier, last = [expected.updated_at + number for number in range(MANY)]
+    times = random.sample(earlier, len(earlier))
+    times.insert(random.randrange(len(times)), last)  # not at the end: it would be kept where the last to come wins
+    await asyncio.gather(*(store.touch(state.id, at, LONG) for at in times))
+    expected.updated_at = last
     await _must_keep(store, expected, "of many touches at once, the latest must be kept")
     await store.destroy(state.id)
-    _must(not await store.touch(state.id, last[-1], LONG), "touch must return False for a session that is gone")
+    _must(not await store.touch(state.id, last, LONG), "touch must return False for a session that is gone")
     _must(await store.read(state.id) is None, "touch must not bring back a session that is gone")
 
 
