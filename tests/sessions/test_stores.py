@@ -23,7 +23,7 @@ from sessions.conftest import KINDS, SHARED
 from sessions.counting import count
 from support.servers import TESTS, environment
 from whinny.errors import ConfigurationError, SessionAlreadyExists
-from whinny.sessions import Sessions, SessionState, Store, Timeouts, session_id
+from whinny.sessions import Sessions, SessionState, Store, Timeouts, redis_announcements, session_id
 from whinny.sessions.choice import store_from_url
 from whinny.sessions.redis import RedisStore
 from whinny.sessions.sql import SqlStore, sessions_table
@@ -428,9 +428,10 @@ async def test_a_redis_client_is_used_and_not_closed(
 
 
 async def test_what_goes_on_when_a_redis_store_closes_leaves_no_connection_open(
-    redis: RedisServer, at_the_end: AsyncExitStack
+    redis: RedisServer, at_the_end: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Commands of others, and news for other stores: they come to their end, and so do their connections."""
+    monkeypatch.setattr(redis_announcements, "FAREWELL", 20.0)
     prefix = f"{secrets.token_hex(6)}:"
     async with Redis.from_url(redis.url) as client, client.pubsub() as heard:
         await heard.subscribe(f"{prefix}ended")
