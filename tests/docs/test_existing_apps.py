@@ -198,7 +198,7 @@ def test_a_jwt_that_is_none(transport: str, serve_code: ServeCode, node: Node) -
 @on_both
 def test_a_jwt_that_expires(transport: str, serve_code: ServeCode, tmp_path: Path) -> None:
     """The connection ends with it, and the page's code comes back with another one."""
-    url = serve_code(JWT.replace("LIFETIME = 900", "LIFETIME = 4")).url
+    url = serve_code(JWT.replace("LIFETIME = 900", "LIFETIME = 8")).url
     code = JWT_CLIENT.replace("io({", f'io("{url}", {{ transports: ["{transport}"],')
     start = f"""
       import {{ io }} from "socket.io-client";

@@ -59,6 +59,27 @@ class FailingStore(MemoryStore):
         return await super().replace(id, state, idle)
 
 
+class Gate:
+    """Where methods wait until the test lets them go on."""
+
+    def __init__(self) -> None:
+        self._reached = asyncio.Event()
+        self._opened = asyncio.Event()
+
+    async def wait(self) -> None:
+        """What a method calls."""
+        self._reached.set()
+        await self._opened.wait()
+
+    async def reached(self) -> None:
+        """A method waits there."""
+        await asyncio.wait_for(self._reached.wait(), 20)
+
+    def open(self) -> None:
+        """Nobody waits any longer."""
+        self._opened.set()
+
+
 USERS = {1: "Ada", 2: "Grace"}
 
 
@@ -100,7 +121,7 @@ class LoginController:
         return HttpResponseNoContent()
 
     @post("/cookie/regenerate-slowly")
-    @hook(lambda ctx, services: lambda response: asyncio.sleep(0.3))
+    @hook(lambda ctx, services: lambda response: services.get(Gate).wait())
     @use_sessions(cookie=True)
     def regenerate_slowly(self, ctx: Context) -> HttpResponse:
         ctx.session.regenerate()
@@ -127,6 +148,8 @@ def _shown(session: Any) -> dict[str, Any] | None:
 
 class EventController:
     """Events with a session."""
+
+    gate = dependency(Gate)
 
     @event_name("me")
     @use_websocket_sessions(user=find_user)
@@ -155,8 +178,8 @@ class EventController:
 
     @event_name("slow")
     @use_websocket_sessions()
-    async def slow(self, ctx: WebsocketContext, payload: float) -> WebsocketResponse:
-        await asyncio.sleep(payload)
+    async def slow(self, ctx: WebsocketContext) -> WebsocketResponse:
+        await self.gate.wait()
         return WebsocketResponse(ctx.session.user_id)
 
     @event_name("log out slowly")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,11 +37,26 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def store_of(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Store]:
-    """Makes a store of a kind; all of one kind that a test makes are on the same database, which begins empty."""
+async def at_the_end() -> AsyncIterator[AsyncExitStack]:
+    """What is to be closed after the test, though it fails: nothing of it is left for the next ones."""
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def store_of(tmp_path: Path, request: pytest.FixtureRequest, at_the_end: AsyncExitStack) -> Callable[[str], Store]:
+    """Makes a store of a kind; all of one kind that a test makes are on the same database, which begins empty.
+
+    They are closed after the test.
+    """
     name = f"s{secrets.token_hex(6)}"
 
     def store_of(kind: str) -> Store:
+        store = new(kind)
+        at_the_end.push_async_callback(store.close)
+        return store
+
+    def new(kind: str) -> Store:
         if kind == "memory":
             return MemoryStore()
         if kind == "redis":

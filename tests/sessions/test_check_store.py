@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from sessions.stores import SlowStore
+from unit.clock import in_fake_time
 from whinny.sessions import MemoryStore, SessionState, Store
 from whinny.testing import check_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-pytestmark = pytest.mark.anyio
+
+def now() -> float:
+    """What the clock of the loop shows, in seconds."""
+    return asyncio.get_running_loop().time()
+
+
+class TimeOfTheLoop:
+    """The module `time`, as the checks use it."""
+
+    time = staticmethod(time.time)
+    monotonic = staticmethod(now)
+
+
+@pytest.fixture(autouse=True)
+def time_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks go by the clock of the loop, which is no real one: however slow the machine is, each runs alike."""
+    monkeypatch.setattr("whinny.testing.stores.time", TimeOfTheLoop)
 
 
 class SaveOverwrites(MemoryStore):
@@ -251,13 +270,13 @@ class Expiring(MemoryStore):
         self._ends: dict[str, float] = {}
 
     async def read(self, id: str) -> SessionState | None:  # noqa: A002
-        if self._ends.get(id, 0) <= time.monotonic():
+        if self._ends.get(id, 0) <= now():
             self._kept.pop(id, None)
         return await super().read(id)
 
     async def save(self, state: SessionState, idle: float) -> None:
         await super().save(state, idle)
-        self._ends[state.id] = time.monotonic() + (idle if "save" in self.extends else min(idle, 1.0))
+        self._ends[state.id] = now() + (idle if "save" in self.extends else min(idle, 1.0))
 
     async def update(self, state: SessionState, idle: float) -> bool:
         done = await super().update(state, idle)
@@ -273,11 +292,16 @@ class Expiring(MemoryStore):
 
     def _extend(self, what: str, old: str, new: str, idle: float) -> bool:
         if new in self._kept and (old != new or what != "replace"):
-            self._ends[new] = time.monotonic() + idle if what in self.extends else self._ends[old]
+            self._ends[new] = now() + idle if what in self.extends else self._ends[old]
         return True
 
     async def clean_up(self, idle_since: float, created_before: float) -> Sequence[str]:
         return []
+
+
+class SaveTakesWholeSeconds(Expiring):
+    async def save(self, state: SessionState, idle: float) -> None:
+        await super().save(state, int(idle))
 
 
 class SaveIgnoresIdle(Expiring):
@@ -327,24 +351,67 @@ class ReplaceDoesNotExtend(Expiring):
         (CleanUpForgetsTheOld, "clean_up must forget all sessions"),
         (CleanUpTellsNothing, "clean_up must return the ids"),
         (NeverForgets, "must forget idle sessions by itself"),
+        (SaveTakesWholeSeconds, "save must take an idle time that is a fraction of a second"),
         (SaveIgnoresIdle, "given to save"),
         (UpdateDoesNotExtend, "given to update"),
         (TouchDoesNotExtend, "given to touch"),
         (ReplaceDoesNotExtend, "given to replace"),
     ],
 )
-async def test_a_broken_store_is_found_out(broken: type[Store], rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@in_fake_time
+async def test_a_broken_store_is_found_out(broken: type[Store], rule: str) -> None:
     """The error names the rule; what was kept before the check is of no account."""
-    monkeypatch.setattr("whinny.testing.stores.FORGOTTEN_WITHIN", 0.2)
     with pytest.raises(AssertionError, match=rule):
         await check_store(broken())
 
 
+@in_fake_time
 async def test_a_store_that_forgets_by_itself_is_sound() -> None:
     await check_store(Expiring())
 
 
+class HeldUp(SlowStore):
+    """On a machine that stops for some seconds now and then: before an operation, or before its answer."""
+
+    def __init__(self, inner: Store, seed: int) -> None:
+        super().__init__(inner)
+        self._random = random.Random(seed)
+
+    async def _slowly(self, name: str, operation: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        await self._may_stop()
+        result = await operation(*args)
+        await self._may_stop()
+        return result
+
+    async def _may_stop(self) -> None:
+        if self._random.random() < 0.2:
+            await asyncio.sleep(self._random.uniform(0.3, 3))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@in_fake_time
+async def test_a_store_on_a_slow_machine_is_sound(seed: int) -> None:
+    """A session that has ended before the checks came to look at it is no error."""
+    await check_store(HeldUp(Expiring(), seed))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [
+        (UpdateDoesNotExtend, "given to update"),
+        (TouchDoesNotExtend, "given to touch"),
+        (ReplaceDoesNotExtend, "given to replace"),
+    ],
+)
+@in_fake_time
+async def test_a_broken_store_on_a_slow_machine_is_found_out(broken: type[Store], rule: str, seed: int) -> None:
+    with pytest.raises(AssertionError, match=rule):
+        await check_store(HeldUp(broken(), seed))
+
+
 @pytest.mark.parametrize("broken", [MemoryStore, TouchGoesBack])
+@in_fake_time
 async def test_nothing_of_the_checks_is_left(broken: type[MemoryStore]) -> None:
     """Neither by those that pass, nor by one that fails in the middle."""
     store, tasks = broken(), asyncio.all_tasks()
@@ -356,6 +423,7 @@ async def test_nothing_of_the_checks_is_left(broken: type[MemoryStore]) -> None:
     assert asyncio.all_tasks() == tasks
 
 
+@in_fake_time
 async def test_an_error_of_the_store_comes_through() -> None:
     class Failing(MemoryStore):
         async def update(self, state: SessionState, idle: float) -> bool:

@@ -49,9 +49,9 @@ async def test_a_database_that_is_killed_in_the_middle_of_an_event(
             return state
 
         monkeypatch.setattr(here.store, "read", read_and_die)
-        assert await error_of(client, "set", {"lost": 1}) == INTERNAL, "at the commit"
+        assert await error_of(client, "set", {"lost": 1}, timeout=20) == INTERNAL, "at the commit"
         monkeypatch.undo()
-        assert await error_of(client, "me") == INTERNAL, "at reading"
+        assert await error_of(client, "me", timeout=20) == INTERNAL, "at reading"
         assert (await here.browser.get("/cookie/me", headers={"cookie": "sessionID=x"})).status_code == 500
         server.start()
         assert (await data_of(client, "me"))["content"] == {"before": 1}

@@ -7,13 +7,13 @@ import signal
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from sessions.conftest import SHARED
-from sessions.test_stores import LONG, new_state
+from sessions.test_stores import LONG, connected, new_state
 from whinny.errors import SessionDestroyed
 from whinny.sessions import Session, Sessions, SessionState, Store, Timeouts
 from whinny.sessions.redis import RedisStore
@@ -21,6 +21,7 @@ from whinny.sessions.sql import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AsyncExitStack
     from pathlib import Path
 
     from support.postgres import PostgresServer
@@ -102,7 +103,6 @@ async def test_while_a_server_is_down_everything_fails_and_then_works(
     await works(store)
     assert [await store.read(state.id) for state in kept] == kept
     assert await store.read(fresh.id) is None
-    await store.close()
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -149,7 +149,6 @@ async def test_a_server_that_is_killed_leaves_nothing_half_written(
         kept = [await store.read(state.id) for state in history]
         assert not any(kept[:-2])
         assert kept[-2:] in ([history[-2], None], [None, history[-1]])
-    await store.close()
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -180,11 +179,11 @@ async def test_a_session_can_be_committed_when_the_server_is_back(
         assert found is not None
         assert (found.get("a"), found.user_id, found.get("flash")) == (2, 2, 2)
     assert await sessions.read(old) is None
-    await store.close()
 
 
-async def test_redis_that_hangs_is_given_up(redis: RedisServer) -> None:
-    store = RedisStore(f"{redis.url}?socket_timeout=0.2&socket_connect_timeout=0.2", prefix="hangs:")
+async def test_redis_that_hangs_is_given_up(redis: RedisServer, at_the_end: AsyncExitStack) -> None:
+    store = RedisStore(f"{redis.url}?socket_timeout=3&socket_connect_timeout=3", prefix="hangs:")
+    at_the_end.push_async_callback(store.close)
     await works(store)
     redis.pause()
     try:
@@ -192,30 +191,32 @@ async def test_redis_that_hangs_is_given_up(redis: RedisServer) -> None:
     finally:
         redis.resume()
     await works(store)
-    await store.close()
 
 
-async def test_postgres_that_hangs_is_given_up(postgres: PostgresServer) -> None:
-    store = SqlStore(f"{postgres.url}?command_timeout=0.3", table="hangs")
+async def test_postgres_that_hangs_is_given_up(postgres: PostgresServer, at_the_end: AsyncExitStack) -> None:
+    store = SqlStore(f"{postgres.url}?command_timeout=4", table="hangs")
+    at_the_end.push_async_callback(store.close)
     state = new_state()
     await store.save(state, LONG)
-    other = await asyncpg.connect(postgres.url.replace("+asyncpg", ""))
+    other = await connected(postgres, at_the_end)
+    at_the_end.push_async_callback(other.execute, "DROP TABLE IF EXISTS hangs")
     changed = new_state(id=state.id, version=2)
     async with other.transaction():
         await other.execute("LOCK TABLE hangs IN ACCESS EXCLUSIVE MODE")
         await errors_of(store.read(state.id), store.update(changed, LONG), store.destroy(state.id))
     assert await store.read(state.id) == state
     await works(store)
-    await other.execute("DROP TABLE hangs")
-    await other.close()
-    await store.close()
 
 
-async def test_sqlite_that_others_lock_for_long_fails_and_then_works(tmp_path: Path) -> None:
+async def test_sqlite_that_others_lock_for_long_fails_and_then_works(
+    tmp_path: Path, at_the_end: AsyncExitStack
+) -> None:
     store = SqlStore(f"sqlite:///{tmp_path}/app.db?timeout=0.1")
+    at_the_end.push_async_callback(store.close)
     state = new_state()
     await store.save(state, LONG)
     other = sqlite3.connect(tmp_path / "app.db", isolation_level=None)
+    at_the_end.callback(other.close)
     other.execute("BEGIN IMMEDIATE")
     changed = new_state(id=state.id, version=2)
     errors = await errors_of(store.update(changed, LONG), store.save(new_state(), LONG), store.destroy(state.id))
@@ -224,43 +225,39 @@ async def test_sqlite_that_others_lock_for_long_fails_and_then_works(tmp_path: P
     other.execute("ROLLBACK")
     assert await store.update(changed, LONG)
     await works(store)
-    other.close()
-    await store.close()
 
 
 @pytest.mark.parametrize("kind", SHARED)
 async def test_a_database_that_was_emptied_is_made_ready_again(
-    store_of: StoreOf, kind: str, request: pytest.FixtureRequest, tmp_path: Path
+    store_of: StoreOf, kind: str, request: pytest.FixtureRequest, tmp_path: Path, at_the_end: AsyncExitStack
 ) -> None:
     """A table that was dropped, the scripts that Redis forgot: at the latest the second operation works."""
     store = store_of(kind)
     await store.save(new_state(), LONG)
     if isinstance(store, SqlStore):
         if kind == "postgres":
-            other = await asyncpg.connect(request.getfixturevalue("postgres").url.replace("+asyncpg", ""))
+            other = await connected(request.getfixturevalue("postgres"), at_the_end)
             await other.execute(f"DROP TABLE {store.table.name}")
-            await other.close()
         else:
-            with sqlite3.connect(tmp_path / f"{store.table.name}.db") as connection:
+            with closing(sqlite3.connect(tmp_path / f"{store.table.name}.db", timeout=20)) as connection, connection:
                 connection.execute(f"DROP TABLE {store.table.name}")
-            connection.close()
         await errors_of(store.read("a"))
     else:
         assert isinstance(store, RedisStore)
         await store._redis.flushall()
         await store._redis.script_flush()
     await works(store)
-    await store.close()
 
 
 @pytest.mark.parametrize(
     "url", ["redis://127.0.0.1:1/0", "postgresql://whinny@127.0.0.1:1/app", "sqlite:////nowhere/at/all/app.db"]
 )
-async def test_a_database_that_is_not_there_stops_the_start(url: str) -> None:
+async def test_a_database_that_is_not_there_stops_the_start(url: str, at_the_end: AsyncExitStack) -> None:
     store: Store = RedisStore(url) if url.startswith("redis") else SqlStore(url)
+    at_the_end.push_async_callback(store.close)
     await errors_of(store.boot())
     await errors_of(store.read("a"))
     await store.close()
     for thread in threading.enumerate():  # aiosqlite ends that of a connection which failed a little later
         if "_connection_worker_thread" in thread.name:
-            await asyncio.to_thread(thread.join, 5)
+            await asyncio.to_thread(thread.join, 20)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from sessions.apps import FailingStore, make_app
+from sessions.apps import FailingStore, Gate, make_app
 from sessions.stores import SlowStore
+from unit.clock import in_fake_time, turns
 from whinny import (
     ConfigurationError,
     ConnectionRefused,
@@ -65,6 +66,10 @@ class World:
     def store(self) -> Any:
         return self.services.get(Store)
 
+    @property
+    def gate(self) -> Gate:
+        return self.services.get(Gate)
+
     async def post(self, path: str) -> httpx.Response:
         """A request of the page, with its CSRF token."""
         token = self.browser.cookies.get("XSRF-TOKEN")
@@ -84,11 +89,14 @@ class World:
 async def world(store: Store | None = None, **settings: Any) -> AsyncIterator[World]:
     made = World(store, **settings)
     async with made.stack, made.browser, made.app.lifespan():
-        yield made
+        try:
+            yield made
+        finally:
+            made.gate.open()
 
 
-async def error_of(client: TestClient, event: str, *args: Any) -> Any:
-    answer = await client.emit_with_ack(event, *args)
+async def error_of(client: TestClient, event: str, *args: Any, timeout: float = 5.0) -> Any:
+    answer = await client.emit_with_ack(event, *args, timeout=timeout)
     assert answer["status"] == "error", answer
     return answer["error"]
 
@@ -289,24 +297,28 @@ async def test_an_event_between_a_regeneration_and_its_answer() -> None:
         await here.post("/cookie/log-in/1")
         client = await here.page_socket()
         regenerating = asyncio.create_task(here.post("/cookie/regenerate-slowly"))
-        while not here.store.moved and not regenerating.done():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await here.gate.reached()
         assert await error_of(client, "me") == OLD_TOKEN
         assert client.connected
+        here.gate.open()
         assert (await regenerating).status_code == 204
         assert await client.wait_disconnected() == "transport close"
         assert (await data_of(await here.page_socket(), "me"))["user"] == "Ada"
 
 
+@in_fake_time
 async def test_an_expired_session_takes_its_sockets_with_it() -> None:
     """When its time is over without a use; a use puts it off."""
     async with world(session_idle_timeout=1.5, session_absolute_timeout=100.0) as here:
+        here.sessions.clock = asyncio.get_running_loop().time
         client = await here.socket("/bearer")
         for _ in range(4):
             await data_of(client, "me")
-            await asyncio.sleep(0.4)
+            used = here.sessions.clock()
+            await asyncio.sleep(0.9)
         assert client.connected
         assert await client.wait_disconnected(timeout=15) == "io server disconnect"
+        assert here.sessions.clock() == pytest.approx(used + 1.5, abs=0.1)
         assert here.store._kept == {}
 
 
@@ -589,9 +601,10 @@ async def test_an_event_that_runs_while_another_regenerates() -> None:
     async with world() as here:
         client = await here.socket("/bearer")
         await data_of(client, "log in", 2)
-        slow = asyncio.create_task(data_of(client, "slow", 0.05))
-        await asyncio.sleep(0.01)
+        slow = asyncio.create_task(data_of(client, "slow"))
+        await here.gate.reached()
         new = await data_of(client, "regenerate")
+        here.gate.open()
         assert await slow == 2
         assert await data_of(client, "required") == 2
         assert await data_of(await here.socket("/bearer", auth={"token": new}), "required") == 2
@@ -627,13 +640,18 @@ async def test_a_session_that_ends_while_its_client_comes() -> None:
         assert await coming == ("token invalid or expired", {"code": "invalid_token"})
 
 
+@in_fake_time
 async def test_a_regenerated_session_expires_too() -> None:
     """The sockets that moved with it are disconnected when its time is over."""
     async with world(session_idle_timeout=1.5, session_absolute_timeout=100.0) as here:
+        here.sessions.clock = asyncio.get_running_loop().time
         client = await here.socket("/bearer")
         await data_of(client, "log in", 1)
+        await asyncio.sleep(0.9)
         await data_of(client, "regenerate")
+        used = here.sessions.clock()
         assert await client.wait_disconnected(timeout=15) == "io server disconnect"
+        assert here.sessions.clock() == pytest.approx(used + 1.5, abs=0.1)
 
 
 async def test_a_logout_is_answered_before_the_client_is_disconnected() -> None:
@@ -650,12 +668,13 @@ async def test_an_event_that_runs_during_a_logout_is_no_error(caplog: pytest.Log
     async with world() as here:
         token = (await here.post("/bearer/log-in/1")).json()["token"]
         client = await here.socket("/bearer", auth={"token": token})
-        client.emit("slow", 0.05)
-        await asyncio.sleep(0.01)
+        client.emit("slow")
+        await here.gate.reached()
         await here.sessions.destroy(session_id(token))
         assert await client.wait_disconnected() == "io server disconnect"
-        await asyncio.sleep(0.08)
-        assert "not caught" not in caplog.text
+        here.gate.open()
+        await turns(20)
+    assert "not caught" not in caplog.text
 
 
 async def test_a_request_that_runs_during_a_login_is_no_error() -> None:
