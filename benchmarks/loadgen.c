@@ -31,7 +31,7 @@
 #define READ_SIZE 4096       /* what a connection's input has room for at first; it grows while reads fill it */
 #define READ_LIMIT (1 << 20) /* and no further than this, unless one message is larger */
 #define PATIENCE 60.0        /* seconds that connecting and disconnecting may take */
-#define SILENCE 2.0          /* seconds after which a broadcast that has not come is given up */
+#define SILENCE 5.0          /* seconds after which a broadcast that has not come is given up */
 #define DIGITS 10            /* of a broadcast's number, with which its text begins where one may be lost */
 
 static const char HELP[] =
@@ -39,7 +39,7 @@ static const char HELP[] =
     "\n"
     "modes:\n"
     "  connect      open the clients and leave them open\n"
-    "  echo         every client keeps --in-flight requests going, for --seconds\n"
+    "  echo         every client keeps --in-flight requests going, for --seconds or until --requests are answered\n"
     "  fanout       one client publishes to all, --in-flight broadcasts at a time, for --seconds or --broadcasts\n"
     "  idle         hold the clients open for --seconds, after --exchanges requests of each\n"
     "  disconnect   ask the server to disconnect all clients at once\n"
@@ -53,7 +53,7 @@ static const char HELP[] =
     "  --event NAME     to ask (by mode: echo, publish)    --polling        HTTP polling instead of WebSocket\n"
     "  --rooms R        fanout: to one room of so many     --stalled K      fanout: so many clients stop reading\n"
     "  --broadcasts B   fanout: how many, not how long     --exchanges X    idle: requests of each client before (0)\n"
-    "  --concurrency C  clients that connect at a time (50)\n"
+    "  --requests R     echo: how many, not how long       --concurrency C  clients that connect at a time (50)\n"
     "  --path PATH      (/socket.io/)                      --zero-mask      mask WebSocket frames with zeros\n"
     "  --to-port PORT   cluster: another server            --to-pid PID     and its process\n"
     "  --pace MS        cluster: between broadcasts (10)   --vacant         cluster: nobody enters the room\n";
@@ -63,7 +63,7 @@ static const char *const MODES[] = {"connect", "echo", "fanout", "idle", "discon
 
 static struct {
     int mode, port, pid, to_port, to_pid, clients, in_flight, attachment, rooms, stalled, exchanges, concurrency;
-    long size, broadcasts;
+    long size, broadcasts, requests;
     double seconds, warmup, pace;
     bool polling, zero_mask, vacant;
     const char *event, *path;
@@ -837,11 +837,16 @@ static void measure_echo(void)
     for (int index = 0; index < options.clients; index++)
         for (int request = 0; request < options.in_flight; request++)
             ask(&clients[index]);
-    work_for(options.warmup);
+    if (!options.requests)
+        work_for(options.warmup);
     forget_latencies();
     long before = run.answers;
     struct span from = begin();
-    work_for(options.seconds);
+    if (options.requests)
+        while (run.answers - before < options.requests)
+            turn(10);
+    else
+        work_for(options.seconds);
     print_span(finish(from), run.answers - before);
 }
 
@@ -1127,7 +1132,7 @@ static void measure_cluster(void)
 
 enum choice {
     MODE = 1, PORT, PID, CLIENTS, IN_FLIGHT, SECONDS, WARMUP, SIZE, ATTACHMENT, EVENT, POLLING, ROOMS, STALLED,
-    BROADCASTS, EXCHANGES, CONCURRENCY, PATH, ZERO_MASK, TO_PORT, TO_PID, PACE, VACANT, SHOW_HELP
+    BROADCASTS, REQUESTS, EXCHANGES, CONCURRENCY, PATH, ZERO_MASK, TO_PORT, TO_PID, PACE, VACANT, SHOW_HELP
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -1142,7 +1147,8 @@ static const struct option LONG_OPTIONS[] = {
     {"path", required_argument, NULL, PATH},           {"zero-mask", no_argument, NULL, ZERO_MASK},
     {"to-port", required_argument, NULL, TO_PORT},     {"to-pid", required_argument, NULL, TO_PID},
     {"pace", required_argument, NULL, PACE},           {"vacant", no_argument, NULL, VACANT},
-    {"help", no_argument, NULL, SHOW_HELP},            {NULL, 0, NULL, 0}};
+    {"requests", required_argument, NULL, REQUESTS},   {"help", no_argument, NULL, SHOW_HELP},
+    {NULL, 0, NULL, 0}};
 
 static int mode_named(const char *name)
 {
@@ -1169,6 +1175,7 @@ static void set_option(int option)
     case ROOMS: options.rooms = atoi(optarg); break;
     case STALLED: options.stalled = atoi(optarg); break;
     case BROADCASTS: options.broadcasts = atol(optarg); break;
+    case REQUESTS: options.requests = atol(optarg); break;
     case EXCHANGES: options.exchanges = atoi(optarg); break;
     case CONCURRENCY: options.concurrency = atoi(optarg); break;
     case PATH: options.path = optarg; break;

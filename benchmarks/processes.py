@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -21,6 +22,9 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent
 PATIENCE: Final = 30.0
 """Seconds that a server may take to start, and to stop."""
+
+PORTS: Final = range(30_000, 32_768)
+"""Where servers listen: on Linux the ports that the system gives out to clients begin above."""
 
 _UVICORN: Final = "--loop uvloop --http httptools --log-level warning --host 127.0.0.1 --port"
 
@@ -70,11 +74,16 @@ SERVERS: Final = (
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback interface that is still free when a server is started on it.
+
+    It is of those that the system does not give out by itself.
+    """
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(frozen=True, slots=True)

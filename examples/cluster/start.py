@@ -7,6 +7,7 @@ Run it from anywhere: python examples/cluster/start.py --port 3002
 
 import argparse
 import os
+import random
 import shutil
 import signal
 import socket
@@ -26,10 +27,13 @@ SERVERS = ("Whinny 1", "Whinny 2", "Node 3")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that the system gives out to clients: nobody takes it before the server does."""
+    while True:
+        port = random.randrange(30_000, 32_768)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def program(name: str) -> str:

@@ -1,11 +1,13 @@
 """The app that the clients of tests/scenarios talk to.
 
-`app` has the default options, `large` takes larger messages and `restless` pings often and soon loses patience.
+`app` has the default options, `large` takes larger messages, `lively` pings often, and `restless` soon loses patience
+as well: sooner than by default, and later than a busy machine may stand still.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from apps.scenarios_http import inner_app
@@ -36,6 +38,7 @@ class Notebook:
     def __init__(self) -> None:
         self._written: dict[str, Any] = {}
         self._events: dict[str, asyncio.Event] = {}
+        self.readers: Counter[str] = Counter()
 
     def get(self, name: str) -> Any:
         """What is written under the name so far, or None."""
@@ -48,6 +51,7 @@ class Notebook:
 
     async def read(self, name: str, within: float = 7) -> Any:
         """What is written under the name, once it is; TimeoutError if it does not come."""
+        self.readers[name] += 1
         await asyncio.wait_for(self._event(name).wait(), within)
         return self._written[name]
 
@@ -108,6 +112,20 @@ class AckController:
     @event_name("noted")
     async def noted(self, ctx: WebsocketContext, payload: str) -> WebsocketResponse:
         return WebsocketResponse(await notes.read(payload))
+
+    @event_name("echo once noted")
+    async def echo_once_noted(self, ctx: WebsocketContext, payload: str, *more: Any) -> WebsocketResponse:
+        await notes.read(payload, within=30)
+        return WebsocketResponse(more[0])
+
+    @event_name("readers of")
+    def readers_of(self, ctx: WebsocketContext, payload: str) -> WebsocketResponse:
+        return WebsocketResponse(notes.readers[payload])
+
+    @event_name("note")
+    def note(self, ctx: WebsocketContext, payload: str) -> WebsocketResponse:
+        notes.write(payload, "noted")
+        return WebsocketResponse()
 
     @event_name("keep silent")
     def keep_silent(self, ctx: WebsocketContext) -> None:
@@ -443,4 +461,5 @@ def build(options: ServerOptions) -> ASGIApp:
 
 app = build(ServerOptions())
 large = build(ServerOptions(max_http_buffer_size=2_000_000))
-restless = build(ServerOptions(ping_interval=0.3, ping_timeout=1.5, connect_timeout=1.0))
+lively = build(ServerOptions(ping_interval=0.3))
+restless = build(ServerOptions(ping_interval=0.3, ping_timeout=4.0, connect_timeout=5.0))

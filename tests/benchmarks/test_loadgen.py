@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHORT = ("--seconds", "0.2", "--warmup", "0.1")
+A_FEW = ("--requests", "50")
+"""For as long as it takes: the machine may have no time for the server within a short measurement."""
 
 
 @pytest.fixture(scope="module")
@@ -35,29 +37,37 @@ def server() -> Iterator[Running]:
 @pytest.mark.parametrize("transport", [(), ("--polling",)])
 def test_echo(program: Path, server: Running, event: str, transport: tuple[str, ...]) -> None:
     """Clients are answered by every echo, over both transports."""
-    figures = load(program, server, ["--mode", "echo", "--clients", "5", "--event", event, *transport, *SHORT])
+    figures = load(program, server, ["--mode", "echo", "--clients", "5", "--event", event, *transport, *A_FEW])
     assert figures["transport"] == ("polling" if transport else "websocket")
     assert figures["clients"] == 5
-    assert figures["operations"] > 5
-    assert figures["rate"] == pytest.approx(figures["operations"] / figures["seconds"], rel=0.01)
+    assert figures["operations"] >= 50
+    assert figures["rate"] > 0
     assert 0 < figures["p50_ms"] <= figures["p99_ms"]
     assert figures["connect"]["rate"] > 0
+
+
+@pytest.mark.parametrize("transport", [(), ("--polling",)])
+def test_echo_for_some_time(program: Path, server: Running, transport: tuple[str, ...]) -> None:
+    """What is answered in this time counts, what was answered before does not."""
+    figures = load(program, server, ["--mode", "echo", "--clients", "5", *transport, *SHORT])
+    assert figures["seconds"] >= 0.2
+    assert figures["rate"] == pytest.approx(figures["operations"] / figures["seconds"], rel=0.01)
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536, 300_000])
 def test_sizes(program: Path, server: Running, size: int) -> None:
     """Frames of each form of length go both ways."""
-    figures = load(program, server, ["--mode", "echo", "--clients", "2", "--size", str(size), *SHORT])
-    assert figures["operations"] > 2
+    figures = load(program, server, ["--mode", "echo", "--clients", "2", "--size", str(size), *A_FEW])
+    assert figures["operations"] >= 50
 
 
 @pytest.mark.parametrize("transport", [(), ("--polling",)])
 @pytest.mark.parametrize("attachment", [1, 2, 3, 1024, 70_000])
 def test_binary_echo(program: Path, server: Running, attachment: int, transport: tuple[str, ...]) -> None:
     """Attachments come back whole, as frames or as base64."""
-    arguments = ["--event", "echo plain", "--attachment", str(attachment), *transport, *SHORT]
+    arguments = ["--event", "echo plain", "--attachment", str(attachment), *transport, *A_FEW]
     figures = load(program, server, ["--mode", "echo", "--clients", "3", "--in-flight", "2", *arguments])
-    assert figures["operations"] > 3
+    assert figures["operations"] >= 50
 
 
 @pytest.mark.parametrize("extra", [(), ("--rooms", "50"), ("--polling",), ("--attachment", "100")])

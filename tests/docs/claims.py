@@ -671,7 +671,7 @@ app = services.get(ReferenceController).attach(Starlette(routes=[Route("/users",
 class HastyController(SocketIOController):
     """Takes longer than it may."""
 
-    options = ServerOptions(connect_timeout=0.3)
+    options = ServerOptions(connect_timeout=3.0)
 
     async def on_connection(self, ctx: WebsocketContext) -> None:
         if ctx.socket.handshake.auth.get("wish") == "slow":

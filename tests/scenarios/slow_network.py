@@ -39,24 +39,36 @@ async def slow_network(port: int, delay: float) -> AsyncIterator[str]:
                     writer.write(chunk)
                     await writer.drain()
 
-        try:
-            await asyncio.gather(take(), give())
-        finally:
-            writer.close()
+        await asyncio.gather(take(), give())
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", port)
-        for one, other in ((reader, onward_writer), (onward_reader, writer)):
-            task = asyncio.create_task(carry(one, other))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return
+        try:
+            await asyncio.gather(carry(reader, onward_writer), carry(onward_reader, writer))
+        finally:
+            onward_writer.transport.abort()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(connect(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also when it never began
 
     proxy = await asyncio.start_server(accept, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
     finally:
         proxy.close()
+        for _ in range(5):  # turns of the loop that a connection needs which is just taken
+            await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # in which the sockets are closed
         await proxy.wait_closed()

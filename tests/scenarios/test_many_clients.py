@@ -181,12 +181,12 @@ async def test_clients_that_stop_answering() -> None:
 
             async def idle(number: int) -> None:
                 async with raw_client(server.url) as client:
-                    await client.closed(within=10)
+                    await client.closed(within=20)
 
             async def kept_waiting(number: int) -> None:
                 async with raw_client(server.url) as client:
                     await client.send('40{"wait":60}')
-                    await client.closed(within=10)
+                    await client.closed(within=20)
 
             async with asyncio.TaskGroup() as group:
                 for kind in (poller, silent, idle, kept_waiting):

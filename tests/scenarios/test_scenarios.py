@@ -28,7 +28,7 @@ WAYS: list[tuple[Kind, str]] = [
 APPS = {
     "1 MB with the limit raised": "apps.scenarios:large",
     "silent client": "apps.scenarios:restless",
-    "idle client": "apps.scenarios:restless",
+    "idle client": "apps.scenarios:lively",
     "busy client": "apps.scenarios:restless",
 }
 ON_A_WEBSOCKET = {"the network breaks"}  # polling has no connection that could break

@@ -154,6 +154,11 @@ export function scenario(name, run) {
   scenarios.set(name, run);
 }
 
+/** Let a socket that is about to connect wait for pings for long: then it is the server that gives up, if either does. */
+export function waitsForPings(socket) {
+  socket.io.engine.once("handshake", (handshake) => (handshake.pingTimeout = 60_000));
+}
+
 /** Whether the client is on the transport that it will stay on. */
 export function transportIsFinal(world, socket) {
   return socket.io.engine.transport.name === (world.transport === "polling" ? "polling" : "websocket");

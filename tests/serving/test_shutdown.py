@@ -20,14 +20,16 @@ from wire.raw import UPGRADE, Wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AT_ONCE = 3.0
-"""Seconds in which a server ends that nothing holds up, on a machine that has other work too."""
+AT_ONCE = 4.5
+"""Seconds in which a server ends that nothing holds up, on a machine that has other work too: clients may have five."""
 
 GRACE = 1.0
 """Seconds that `impatient` gives a client that is told to close, so that these tests take less time."""
 
-BOUND = 6.0
-"""Seconds in which `impatient` ends, whatever its clients do: it gives GRACE to them and two seconds to the app."""
+BOUND = 9.0
+"""Seconds in which `impatient` ends, whatever its clients do: it gives GRACE to them and two seconds to the app.
+
+The machine may take as long again; a server that waited for its clients would have no end."""
 
 ORDERLY = (1000, 1001, 1005, 1012)
 
@@ -50,7 +52,7 @@ def impatient(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 async def stop(server: ServerProcess, sig: signal.Signals = signal.SIGTERM) -> float:
     """End the server in order, and see that it did; how many seconds that took."""
-    took = await asyncio.to_thread(server.stop, sig, 15)
+    took = await asyncio.to_thread(server.stop, sig, 25)
     assert server.process is not None
     assert server.process.returncode in (0, -sig)
     return took
@@ -91,7 +93,7 @@ async def test_a_client_that_never_reads(server: ServerProcess) -> None:
     with SilentClient(server.url, "silent") as client:
         client.emit("large", 3_000_000)
         await asyncio.to_thread(server.wait_for, "a large message")
-        assert await stop(server) < 10  # seven seconds, as the documentation says
+        assert await stop(server) < 12  # seven seconds, as the documentation says
     assert server.log.count("gone: silent: server shutting down") == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from docs.clients import Client
     from support.redis import RedisServer
 
-READY = "ready: this server is in its cluster"
+READY = r"ready: this server is (back )?in its cluster"
+"""What a worker logs, also one that has begun without Redis because that took its time."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def workers(redis: RedisServer, count: int, app: str = "app", **env: str) -> Ite
 def wait_for_workers(server: ServerProcess, count: int, words: str = READY, within: float = 20) -> None:
     """Wait until so many have started, since the server has."""
     end = time.monotonic() + within
-    while server.log.count(words) < count:
+    while len(re.findall(words, server.log)) < count:
         assert time.monotonic() < end, server.log
         time.sleep(0.01)
 
@@ -111,8 +113,9 @@ def test_a_signal_ends_all_workers(sig: signal.Signals, redis: RedisServer, node
         assert server.process is not None
         began = time.monotonic()
         server.process.send_signal(sig)
-        assert server.process.wait(10) == 0
-        assert time.monotonic() - began < 5
+        assert server.process.wait(20) == 0
+        assert time.monotonic() - began < 10
+        assert "graceful shutdown exceeded" not in server.log  # that is what ends one whose clients do not go
         for client in (each for group in clients.values() for each in group):
             client.left()
         assert not any(map(is_alive, clients))
@@ -132,7 +135,7 @@ def test_workers_end_with_their_supervisor(redis: RedisServer, node: Node) -> No
             client.left()
         assert server.process is not None
         server.process.wait()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 20
         while any(map(is_alive, clients)):
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -177,13 +180,14 @@ def test_a_worker_that_cannot_start_again_ends_no_other(redis: RedisServer, node
         assert [worker(client) for pid in living for client in clients[pid]] == [
             pid for pid in living for _ in clients[pid]
         ]
+        failed = server.log.count("failed to start")
         down.touch()
         os.kill(living[0], signal.SIGKILL)
-        wait_for_workers(server, 3, "failed to start")
+        wait_for_workers(server, failed + 1, "failed to start")
         assert server.log.count("the next try is in 0.5 s") == 2  # as that one has served
         assert server.process is not None
         server.process.terminate()
-        assert server.process.wait(10) == 0
+        assert server.process.wait(20) == 0
         assert not any(map(is_alive, again))
 
 

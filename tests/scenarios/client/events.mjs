@@ -1,7 +1,20 @@
 // Events, acks and errors.
 
 import assert from "node:assert/strict";
-import { INTERNAL, ask, freshLabel, gather, next, ok, range, scenario, settled, transportIsFinal, until } from "../world.mjs";
+import {
+  INTERNAL,
+  ask,
+  freshLabel,
+  gather,
+  next,
+  ok,
+  range,
+  scenario,
+  settled,
+  transportIsFinal,
+  until,
+  waitsForPings,
+} from "../world.mjs";
 
 // The ack of a response is its envelope.
 scenario("echo with ack", async (world) => {
@@ -117,11 +130,26 @@ scenario("acks of a room fail", async (world) => {
 
 // More events at once than the server runs at a time are all answered, and the client stays connected meanwhile.
 scenario("busy client", async (world) => {
-  const socket = await world.connect();
+  const socket = world.open();
+  waitsForPings(socket);
+  await world.connected(socket);
+  const other = await world.connect();
   // What is held back in the middle of an upgrade holds pings back with it, longer than this server's are apart.
   await until(() => transportIsFinal(world, socket), "the upgrade is done");
-  const answers = await Promise.all(range(150).map((n) => ok(socket, "echo later", 2.2, n)));
-  assert.deepEqual(answers, range(150));
+  const label = freshLabel("busy");
+  const waiting = () => ok(other, "readers of", label);
+  const answers = Promise.all(range(150).map((n) => ok(socket, "echo once noted", label, n)));
+  const release = async () => {
+    while ((await waiting()) < 100);
+    // The server reads this client no more: the first ping may still be in time, the second one is in place of the end.
+    let pings = 0;
+    socket.io.on("ping", () => pings++);
+    await until(() => pings >= 2, "two pings have come");
+    assert.equal(await waiting(), 100);
+    await ok(other, "note", label);
+  };
+  await Promise.all([answers, release()]);
+  assert.deepEqual(await answers, range(150));
   assert.equal(await ok(socket, "echo", "still here"), "still here");
 });
 
