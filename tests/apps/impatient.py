@@ -1,4 +1,4 @@
-"""Apps whose server waits less for clients that do nothing; the environment says how many seconds, by the constant."""
+"""Apps whose server waits for clients as the environment says: it gives seconds to constants, by their names."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 
 from apps import pressure, wire
 from whinny.engine import connection
-from whinny.serving import native, websocket
+from whinny.serving import native, run, websocket
 
-for name, modules in {"CLOSE_GRACE": (native, websocket), "STALL_TIMEOUT": (connection,)}.items():
+CONSTANTS = {"CLOSE_GRACE": (native, websocket), "STALL_TIMEOUT": (connection,), "SHUTDOWN_TIMEOUT": (run,)}
+
+for name, modules in CONSTANTS.items():
     if name in os.environ:
         for module in modules:
             assert hasattr(module, name)

@@ -1,7 +1,9 @@
-"""The app of tests/wire: short times, and events that show what came in.
+"""The app of tests/wire: events that show what came in, and time for a busy machine.
 
-`app` is for clients without a foreign page, `sharing` lets the pages of one other origin in, and `patient` has the
-default times.
+`app` is for clients without a foreign page, and `sharing` lets the pages of one other origin in. Both wait a minute for
+anything, which no test lasts. `timed` is for the tests that are about time: at the path of PINGS it pings often and has
+to be answered, and at the path of JOINS its clients have to join and to upgrade, in the time that a machine may be held
+up and a little more.
 """
 
 from __future__ import annotations
@@ -20,13 +22,17 @@ from whinny import (
     event_name,
 )
 
-HASTY = ServerOptions(
-    ping_interval=0.3,
-    ping_timeout=0.6,
-    upgrade_timeout=1.0,
-    connect_timeout=0.4,
+MINUTE = 60.0
+
+PATIENT = ServerOptions(
+    ping_interval=MINUTE,
+    ping_timeout=MINUTE,
+    upgrade_timeout=MINUTE,
+    connect_timeout=MINUTE,
     max_http_buffer_size=1_000_000,
 )
+PINGS = replace(PATIENT, path="/pings", ping_interval=0.3, ping_timeout=4.0)
+JOINS = replace(PATIENT, path="/joins", connect_timeout=4.0, upgrade_timeout=4.0)
 
 
 class Departures:
@@ -43,7 +49,7 @@ departures = Departures()
 
 
 class WireController(SocketIOController):
-    options = HASTY
+    options = PATIENT
 
     async def on_connection(self, ctx: WebsocketContext) -> None:
         auth = ctx.socket.handshake.auth or {}
@@ -93,15 +99,19 @@ class CustomController(WireController):
 
 
 class SharingController(WireController):
-    options = replace(HASTY, cors_allowed_origins=["https://app.example"], cors_credentials=True)
+    options = replace(PATIENT, cors_allowed_origins=["https://app.example"], cors_credentials=True)
 
 
-class PatientController(WireController):
-    options = ServerOptions()
+class PingsController(WireController):
+    options = PINGS
+
+
+class JoinsController(WireController):
+    options = JOINS
 
 
 services = ServiceManager()
 services.get(WireController).attach()
 app = services.get(CustomController).attach()
 sharing = ServiceManager().get(SharingController).attach()
-patient = ServiceManager().get(PatientController).attach()
+timed = ServiceManager().get(JoinsController).attach(ServiceManager().get(PingsController).attach())

@@ -15,28 +15,40 @@ from scenarios.silent import SilentClient
 from serving.in_process import running
 from support.servers import Kind, ServerProcess, serve
 from whinny import ServiceManager
+from whinny.serving import native
+from whinny.serving.run import SHUTDOWN_TIMEOUT
 from wire.raw import UPGRADE, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AT_ONCE = 4.5
-"""Seconds in which a server ends that nothing holds up, on a machine that has other work too: clients may have five."""
+    from whinny.serving.types import Receive, Scope, Send
+
+AT_ONCE = 8.0
+"""Seconds in which a server ends that nothing holds up, on a machine that has other work too."""
+
+MINUTE = {"CLOSE_GRACE": "60", "STALL_TIMEOUT": "60", "SHUTDOWN_TIMEOUT": "60"}
+"""What makes a server wait so long for a client that it is no end at once, nor one within a bound."""
 
 GRACE = 1.0
 """Seconds that `impatient` gives a client that is told to close, so that these tests take less time."""
 
-BOUND = 9.0
-"""Seconds in which `impatient` ends, whatever its clients do: it gives GRACE to them and two seconds to the app.
+BOUND = 10.0
+"""Seconds in which a server ends, whatever runs in its app or, if it is `impatient`, whatever its clients do.
 
-The machine may take as long again; a server that waited for its clients would have no end."""
+It gives GRACE to them and two seconds to the app, and the rest is for a machine that has other work too.
+"""
+
+DOCUMENTED = 7.0
+"""Seconds that a client which never reads can hold a server, as the documentation says."""
 
 ORDERLY = (1000, 1001, 1005, 1012)
 
 
 @pytest.fixture(params=["whinny", "native"])
 def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    with serve("apps.pressure:app", by=request.param) as process:
+    """A server that nothing but an orderly end of its clients ends soon."""
+    with serve("apps.impatient:app", by=request.param, env=MINUTE) as process:
         yield process
         assert "Traceback" not in process.log, process.log
         assert "never retrieved" not in process.log, process.log
@@ -44,7 +56,17 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 @pytest.fixture(params=["whinny", "native"])
 def impatient(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    with serve("apps.impatient:app", by=request.param, env={"CLOSE_GRACE": str(GRACE)}) as process:
+    """A server that waits GRACE for clients that are told to close, and a minute for anything else of them."""
+    with serve("apps.impatient:app", by=request.param, env={**MINUTE, "CLOSE_GRACE": str(GRACE)}) as process:
+        yield process
+        assert "Traceback" not in process.log, process.log
+        assert "never retrieved" not in process.log, process.log
+
+
+@pytest.fixture(params=["whinny", "native"])
+def ordinary(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    """A server that ends as it does outside of tests; not even a client that takes nothing is dropped before."""
+    with serve("apps.impatient:app", by=request.param, env={"STALL_TIMEOUT": "60"}) as process:
         yield process
         assert "Traceback" not in process.log, process.log
         assert "never retrieved" not in process.log, process.log
@@ -52,7 +74,7 @@ def impatient(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 async def stop(server: ServerProcess, sig: signal.Signals = signal.SIGTERM) -> float:
     """End the server in order, and see that it did; how many seconds that took."""
-    took = await asyncio.to_thread(server.stop, sig, 25)
+    took = await asyncio.to_thread(server.stop, sig)
     assert server.process is not None
     assert server.process.returncode in (0, -sig)
     return took
@@ -83,18 +105,18 @@ async def test_a_large_message_goes_out(server: ServerProcess) -> None:
         header, message, end = await asyncio.to_thread(lambda: (client.receive(), client.receive(), client.receive()))
         assert header.startswith(b"451-")
         assert message == b"x" * size
-        assert end in (b"", b"\x03\xe8")
+        assert end in (b"", b"\x03\xe8", b"\x03\xe9")  # 1001 if reading took longer than the app is given
         client.answer_close()
         assert await stopping < AT_ONCE
 
 
-async def test_a_client_that_never_reads(server: ServerProcess) -> None:
+async def test_a_client_that_never_reads(ordinary: ServerProcess) -> None:
     """It holds the server for the time that it is given, and no longer."""
-    with SilentClient(server.url, "silent") as client:
+    with SilentClient(ordinary.url, "silent") as client:
         client.emit("large", 3_000_000)
-        await asyncio.to_thread(server.wait_for, "a large message")
-        assert await stop(server) < 12  # seven seconds, as the documentation says
-    assert server.log.count("gone: silent: server shutting down") == 1
+        await asyncio.to_thread(ordinary.wait_for, "a large message")
+        assert await stop(ordinary) < DOCUMENTED + 6
+    assert ordinary.log.count("gone: silent: server shutting down") == 1
 
 
 async def test_a_client_that_does_not_answer_the_close(impatient: ServerProcess) -> None:
@@ -155,15 +177,40 @@ async def test_a_handshake_that_is_not_over(by: Kind) -> None:
             await asyncio.to_thread(server.wait_for, "mark=slow waits")
             stopping = asyncio.create_task(stop(server))
             assert (await connection.reply()).status == 500
-            assert await stopping < AT_ONCE
+            assert await stopping < SHUTDOWN_TIMEOUT  # in which uvicorn would cut it off
         assert "Traceback" not in server.log, server.log
 
 
 # without a signal
 
 
-async def test_a_server_that_is_told_by_its_program() -> None:
+@pytest.mark.parametrize("answer", ["websocket.accept", "websocket.close", "websocket.http.response.start"])
+async def test_an_answer_behind_that_of_the_server(answer: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An app that answers a handshake when the server, which ends, has just done so is told that the client is gone."""
+    told: list[OSError] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        for connection in list(host.server.server_state.connections):
+            connection.shutdown()
+        try:
+            await send({"type": answer, "status": 503, "headers": []})
+            if answer == "websocket.http.response.start":
+                await send({"type": "websocket.http.response.body", "body": b""})
+        except OSError as error:
+            told.append(error)
+            raise
+
+    async with running(app, lifespan="off") as host, Wire(host.url) as wire:
+        assert (await wire.upgrade()).status == 500
+        await host.empty()
+    assert len(told) == 1
+    assert "Exception" not in caplog.text
+
+
+async def test_a_server_that_is_told_by_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """`should_exit` is as good as a signal: clients are closed in order, `on_disconnect` hears why, and it ends."""
+    monkeypatch.setattr(native, "CLOSE_GRACE", 60.0)
     services = ServiceManager()
     controller = services.get(pressure.PressureController)
     app = controller.attach()

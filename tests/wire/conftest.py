@@ -1,12 +1,14 @@
-"""The servers of these tests, in processes of their own, and a client of each."""
+"""The servers of these tests, in processes of their own, and the clients of each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from support.servers import ServerProcess, serve
+from apps.wire import JOINS, PINGS
+from support.servers import Kind, ServerProcess, serve
 from wire.raw import Wire
 
 if TYPE_CHECKING:
@@ -14,10 +16,29 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session", params=["uvicorn", "whinny"])
-def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    """The app under each server, which in the end has logged no error of its own making."""
-    args = ["--log-level", "warning"] if request.param == "uvicorn" else []
-    with serve("apps.wire:app", by=request.param, args=args) as process:
+def by(request: pytest.FixtureRequest) -> Kind:
+    """What serves the apps."""
+    return cast("Kind", request.param)
+
+
+@pytest.fixture(scope="session")
+def server(by: Kind) -> Iterator[ServerProcess]:
+    """The app under each server; it expects nothing of its clients soon."""
+    with serve_well("app", by) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def timed(by: Kind) -> Iterator[ServerProcess]:
+    """The app whose clients have little time, under each server."""
+    with serve_well("timed", by) as process:
+        yield process
+
+
+@contextmanager
+def serve_well(app: str, by: Kind) -> Iterator[ServerProcess]:
+    """A server that in the end has logged no error of its own making."""
+    with serve(f"apps.wire:{app}", by=by, args=["--log-level", "warning"] if by == "uvicorn" else []) as process:
         yield process
         log = process.log
     for sign in ("Exception in", "never retrieved", "was destroyed", "never awaited", "InvalidStateError"):
@@ -26,5 +47,20 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 async def wire(server: ServerProcess) -> AsyncIterator[Wire]:
+    """Clients that are left alone."""
     async with Wire(server.url) as clients:
+        yield clients
+
+
+@pytest.fixture
+async def pinged(timed: ServerProcess) -> AsyncIterator[Wire]:
+    """Clients that are pinged often, and must answer."""
+    async with Wire(timed.url, PINGS.full_path) as clients:
+        yield clients
+
+
+@pytest.fixture
+async def hurried(timed: ServerProcess) -> AsyncIterator[Wire]:
+    """Clients that must join and upgrade in time, and are not pinged."""
+    async with Wire(timed.url, JOINS.full_path) as clients:
         yield clients

@@ -20,22 +20,22 @@ BAD_REQUEST = {"code": 3, "message": "Bad request"}
 BAD_PROTOCOL = {"code": 5, "message": "Unsupported protocol version"}
 
 
-async def test_polling_opens_with_milliseconds(wire: Wire) -> None:
+async def test_polling_opens_with_milliseconds(pinged: Wire) -> None:
     """The OPEN packet has these five keys, times in whole milliseconds even below a second."""
-    reply = await wire.get()
+    reply = await pinged.get()
     assert reply.status == 200
     assert reply.text[0] == "0"
     handshake = json.loads(reply.text[1:])
     assert re.fullmatch(r"[A-Za-z0-9_-]{20}", handshake.pop("sid"))
-    assert handshake == {"upgrades": ["websocket"], "pingInterval": 300, "pingTimeout": 600, "maxPayload": 1_000_000}
+    assert handshake == {"upgrades": ["websocket"], "pingInterval": 300, "pingTimeout": 4000, "maxPayload": 1_000_000}
     assert all(type(handshake[name]) is int for name in ("pingInterval", "pingTimeout", "maxPayload"))
 
 
-async def test_websocket_opens_without_upgrades(wire: Wire) -> None:
+async def test_websocket_opens_without_upgrades(pinged: Wire) -> None:
     """Over WebSocket the OPEN packet is the first frame and offers no upgrade."""
-    client = await wire.websocket()
+    client = await pinged.websocket()
     assert re.fullmatch(r"[A-Za-z0-9_-]{20}", client.handshake.pop("sid"))
-    assert client.handshake == {"upgrades": [], "pingInterval": 300, "pingTimeout": 600, "maxPayload": 1_000_000}
+    assert client.handshake == {"upgrades": [], "pingInterval": 300, "pingTimeout": 4000, "maxPayload": 1_000_000}
 
 
 async def test_sessions_have_different_ids(wire: Wire) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from apps.options import CLIENT
 from support.servers import ServerProcess, serve
-from wire.raw import Reply, Wire
+from wire.raw import PATIENCE, Reply, Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -244,7 +244,7 @@ async def file(wire: Wire, name: str, method: str = "GET", **headers: str) -> Re
     connection.write(f"{method} {wire.path}{name} HTTP/1.1\r\n{head}\r\n".encode())
     if method != "HEAD":
         return await connection.reply()
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(PATIENCE):
         raw = await connection.reader.read()
     head, _, body = raw.decode().partition("\r\n\r\n")
     first, *rest = head.split("\r\n")
