@@ -260,7 +260,7 @@ class _ByAsgi(WebSocketsSansIOProtocol):
 
     async def send(self, message: ASGISendEvent) -> None:
         """ASGI's `send`."""
-        if self.transport.is_closing() and not self.handshake_complete and not self.close_sent:
+        if not self.handshake_complete and not self.close_sent and self.transport.is_closing():
             raise ClientDisconnected  # uvicorn ends and has answered in the app's place: another answer would fail
         await super().send(message)
         if self._early is None:
