@@ -27,7 +27,7 @@ SERVERS = ("Whinny 1", "Whinny 2", "Node 3")
 
 
 def free_port() -> int:
-    """A port below those that the system gives out to clients: nobody takes it before the server does."""
+    """A port below those that the system gives out to clients, so that none takes it before the server does."""
     while True:
         port = random.randrange(30_000, 32_768)
         with socket.socket() as probe, suppress(OSError):

@@ -6,9 +6,15 @@ import os
 
 from apps import pressure, wire
 from whinny.engine import connection
+from whinny.server import server
 from whinny.serving import native, run, websocket
 
-CONSTANTS = {"CLOSE_GRACE": (native, websocket), "STALL_TIMEOUT": (connection,), "SHUTDOWN_TIMEOUT": (run,)}
+CONSTANTS = {
+    "CLOSE_GRACE": (native, websocket),
+    "GRACE": (server,),
+    "STALL_TIMEOUT": (connection,),
+    "SHUTDOWN_TIMEOUT": (run,),
+}
 
 for name, modules in CONSTANTS.items():
     if name in os.environ:

@@ -66,7 +66,9 @@ def run(request: pytest.FixtureRequest, files: list[str]) -> tuple[Kind, list[st
 @pytest.fixture
 def server(run: tuple[Kind, list[str]]) -> Iterator[ServerProcess]:
     by, args = run
-    with serve("apps.impatient:small", by=by, args=args, env={"CLOSE_GRACE": str(GRACE)}) as process:
+    with serve(
+        "apps.impatient:small", by=by, args=args, env={"CLOSE_GRACE": str(GRACE), "SHUTDOWN_TIMEOUT": "60"}
+    ) as process:
         yield process
         for sign in ("Traceback", "never retrieved", "Fatal error", "SSL error"):
             assert sign not in process.log, process.log

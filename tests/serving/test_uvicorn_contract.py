@@ -823,7 +823,7 @@ async def test_a_client_that_reads_slowly_after_the_end(monkeypatch: pytest.Monk
         read = 0
         while data := await reader.read(200_000):
             read += len(data)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)  # so that it is looked at more than once, every three seconds
         assert read > Endpoint.SIZE
         async with asyncio.timeout(20):
             await host.empty()

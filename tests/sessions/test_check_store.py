@@ -402,6 +402,7 @@ async def test_a_store_on_a_slow_machine_is_sound(seed: int) -> None:
         (UpdateDoesNotExtend, "given to update"),
         (TouchDoesNotExtend, "given to touch"),
         (ReplaceDoesNotExtend, "given to replace"),
+        (SaveTakesWholeSeconds, "fraction of a second"),
     ],
 )
 @in_fake_time

@@ -24,6 +24,12 @@ T = TypeVar("T")
 PATIENCE = 10.0
 """Seconds that one awaited thing may take."""
 
+EARLY = 0.05
+"""Seconds that a timer may be early."""
+
+LATE = 5.0
+"""Seconds that it may be late on a busy machine."""
+
 SEPARATOR = "\x1e"
 NOBODY = "AAAAAAAAAAAAAAAAAAAA"
 """The id of no session."""

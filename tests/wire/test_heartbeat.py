@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from apps.wire import PINGS
+from wire.raw import EARLY, LATE
 
 if TYPE_CHECKING:
     from asyncio import Task
 
     from wire.raw import Client, Wire
-
-EARLY = 0.05
-"""Seconds that a timer may be early."""
-
-LATE = 5.0
-"""Seconds that it may be late on a busy machine."""
 
 SILENCE = PINGS.ping_interval + PINGS.ping_timeout
 """Seconds that a session lasts whose client answers no ping."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 SOON = 10.0
-"""Seconds in which a server ends that nobody holds: it takes two, and the rest is for a busy machine."""
+"""Seconds in which a server ends that nobody holds: a poller that is away has two, the rest is for a busy machine."""
 
 MINUTE = {"CLOSE_GRACE": "60", "SHUTDOWN_TIMEOUT": "60"}
 

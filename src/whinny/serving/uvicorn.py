@@ -261,7 +261,9 @@ class _ByAsgi(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         """ASGI's `send`."""
         if not self.handshake_complete and not self.close_sent and self.transport.is_closing():
-            raise ClientDisconnected  # uvicorn ends and has answered in the app's place: another answer would fail
+            # It ends: uvicorn has answered in the place of an app that had not begun to, and nobody may answer again.
+            self.handshake_complete = True
+            raise ClientDisconnected
         await super().send(message)
         if self._early is None:
             return

@@ -97,6 +97,7 @@ async def _takes_a_fraction(store: Store, idle: float) -> bool:
     """Whether there was time to see that a session is kept for so long, which is no whole number of seconds."""
     began = time.monotonic()
     state = await _saved(store, idle=idle)
+    await asyncio.sleep(int(idle))  # as long as it is kept by a store that forgets the fraction
     found = await store.read(state.id)
     if time.monotonic() - began >= idle:
         return False

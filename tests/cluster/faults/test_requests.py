@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def asked(one: One) -> Sequence[Any]:
+async def asked(one: One, seconds: float = 2) -> Sequence[Any]:
     """All kinds of requests at once: what each raises."""
     return await asyncio.gather(
-        one.io.timeout(2).emit_with_ack("question"),
-        one.io.timeout(2).fetch_sockets(),
-        one.io.server_side_emit_with_ack("question", timeout=2),
+        one.io.timeout(seconds).emit_with_ack("question"),
+        one.io.timeout(seconds).fetch_sockets(),
+        one.io.server_side_emit_with_ack("question", timeout=seconds),
         return_exceptions=True,
     )
 
@@ -121,9 +121,9 @@ async def test_a_server_that_leaves_in_the_middle_of_requests(kind: str, redis: 
 
             other.io.on("question", lambda: "an answer")
             third.io.on("question", slow)
-            asking = asyncio.create_task(asked(one))
+            asking = asyncio.create_task(asked(one, 5))
             await third.client.receive("question")
-        acks, sockets, events = await asyncio.wait_for(asking, 10)
+        acks, sockets, events = await asyncio.wait_for(asking, 15)
         await asyncio.gather(one_answers, other_answers)
         assert isinstance(acks, AckTimeout)
         assert acks.responses == ["an answer"] * 2

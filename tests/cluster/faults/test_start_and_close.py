@@ -115,6 +115,8 @@ async def test_a_server_that_starts_while_redis_is_paused(redis: RedisServer, ca
     async with serve(one):
         assert 1.5 < time.monotonic() - began < 7
         assert one.state == "degraded"
+        (line,) = lines(caplog, "degraded: ")
+        assert "has not answered yet" in line, "it did not wait for the end of its attempt, which takes three"
         await until(lambda: lines(caplog, "still cut off"))
         redis.resume()
         await until(lambda: one.is_ready)
