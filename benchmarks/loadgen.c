@@ -39,7 +39,7 @@ static const char HELP[] =
     "\n"
     "modes:\n"
     "  connect      open the clients and leave them open\n"
-    "  echo         every client keeps --in-flight requests going, for --seconds; or --requests of them, not warmed up\n"
+    "  echo         every client keeps --in-flight requests going, for --seconds; or --requests in all, at once\n"
     "  fanout       one client publishes to all, --in-flight broadcasts at a time, for --seconds or --broadcasts\n"
     "  idle         hold the clients open for --seconds, after --exchanges requests of each\n"
     "  disconnect   ask the server to disconnect all clients at once\n"
